@@ -1,0 +1,39 @@
+import type { AgentCapabilities, AguiEvent, RunAgentInput } from "@dragoman/agui";
+
+/** An event with the bytes it came in, so that a host need not encode it again and loses no unknown field. */
+export interface EncodedEvent {
+  readonly event: AguiEvent;
+  /** The `agui.v1.Event` message. */
+  readonly bytes: Uint8Array;
+}
+
+/** What an agent may yield. */
+export type AgentOutput = AguiEvent | EncodedEvent;
+
+/** What a run is given besides its input. */
+export interface RunContext {
+  /** Aborts when the run is cancelled or its host shuts down. Stop soon; what is yielded after it is dropped. */
+  readonly signal: AbortSignal;
+  /** The id the agent is registered under. */
+  readonly agentId: string;
+}
+
+/**
+ * An agent: whatever turns an input into AG-UI events.
+ *
+ * It need not be careful: the host writes RUN_STARTED, expands chunks, checks the order of events,
+ * closes what is left open and writes the terminal event if the agent forgets it. Throwing ends the
+ * run with RUN_ERROR.
+ */
+export interface Agent {
+  /** What it is for, in a sentence. */
+  readonly description?: string;
+  /** The kind of adapter, such as `demo` or `llm`; `custom` if absent. */
+  readonly kind?: string;
+  /** Set by test agents only: events are delivered exactly as they are, nothing is checked, added or dropped. */
+  readonly unverified?: boolean;
+  /** What it can do. Asked when a client asks; a rejection is shown as no capabilities. */
+  capabilities?(signal: AbortSignal): Promise<AgentCapabilities> | AgentCapabilities;
+  /** Runs once. The iterable is read at the host's pace: an agent that floods is slowed down. */
+  run(input: RunAgentInput, context: RunContext): AsyncIterable<AgentOutput>;
+}

@@ -1,0 +1,1 @@
+export type { Agent, AgentOutput, EncodedEvent, RunContext } from "./agent.ts";
