@@ -280,19 +280,26 @@ export interface TokenUsage {
   cacheWriteInputTokens?: number;
 }
 
-/** One operation of RFC 6902. Objects are open: further members are allowed in JSON. */
-export interface JsonPatchOperation {
-  op: "add" | "remove" | "replace" | "move" | "copy" | "test";
-  path: string;
-  from?: string;
-  value?: Json;
-}
+/**
+ * One operation of RFC 6902. Operations are open in JSON: members that the operation does not define
+ * are ignored. `path` and `from` are JSON Pointers (RFC 6901).
+ */
+export type JsonPatchOperation =
+  | { op: "add"; path: string; value: Json }
+  | { op: "remove"; path: string }
+  | { op: "replace"; path: string; value: Json }
+  | { op: "move"; path: string; from: string }
+  | { op: "copy"; path: string; from: string }
+  | { op: "test"; path: string; value: Json };
 
-interface BaseMessage {
+interface MessageBase {
   id: string;
-  encryptedValue?: string;
   metadata?: JsonObject;
   subagentRunId?: string;
+}
+interface BaseMessage extends MessageBase {
+  /** Provider's opaque reasoning artefact, returned on a later turn unread. */
+  encryptedValue?: string;
 }
 export interface DeveloperMessage extends BaseMessage {
   role: "developer";
@@ -321,7 +328,7 @@ export interface ToolMessage extends BaseMessage {
   toolCallId: string;
   error?: string;
 }
-export interface ActivityMessage extends BaseMessage {
+export interface ActivityMessage extends MessageBase {
   role: "activity";
   activityType: string;
   content: JsonObject;
@@ -383,15 +390,91 @@ export interface RunAgentInput {
 
 /** What an agent can do, as AG-UI declares it. Informative, not binding. */
 export interface AgentCapabilities {
-  identity?: JsonObject;
-  transport?: JsonObject;
-  tools?: JsonObject;
-  output?: JsonObject;
-  state?: JsonObject;
-  multiAgent?: JsonObject;
-  reasoning?: JsonObject;
-  multimodal?: JsonObject;
-  execution?: JsonObject;
-  humanInTheLoop?: JsonObject;
+  identity?: IdentityCapabilities;
+  transport?: TransportCapabilities;
+  tools?: ToolsCapabilities;
+  output?: OutputCapabilities;
+  state?: StateCapabilities;
+  multiAgent?: MultiAgentCapabilities;
+  reasoning?: ReasoningCapabilities;
+  multimodal?: MultimodalCapabilities;
+  execution?: ExecutionCapabilities;
+  humanInTheLoop?: HumanInTheLoopCapabilities;
   custom?: JsonObject;
+}
+/** Who the agent is. */
+export interface IdentityCapabilities {
+  name?: string;
+  type?: string;
+  description?: string;
+  version?: string;
+  provider?: string;
+  documentationUrl?: string;
+  metadata?: JsonObject;
+}
+/** How runs are carried. */
+export interface TransportCapabilities {
+  streaming?: boolean;
+  websocket?: boolean;
+  httpBinary?: boolean;
+  pushNotifications?: boolean;
+  resumable?: boolean;
+}
+/** Which tools the agent has and takes. */
+export interface ToolsCapabilities {
+  supported?: boolean;
+  items?: Tool[];
+  parallelCalls?: boolean;
+  clientProvided?: boolean;
+}
+/** What forms answers take. */
+export interface OutputCapabilities {
+  structuredOutput?: boolean;
+  supportedMimeTypes?: string[];
+}
+/** How state is shared. */
+export interface StateCapabilities {
+  snapshots?: boolean;
+  deltas?: boolean;
+  memory?: boolean;
+  persistentState?: boolean;
+}
+/** How the agent works with other agents. */
+export interface MultiAgentCapabilities {
+  supported?: boolean;
+  delegation?: boolean;
+  handoffs?: boolean;
+  subagents?: SubagentInfo[];
+}
+/** One subagent that the agent may call. */
+export interface SubagentInfo {
+  name: string;
+  description?: string;
+}
+/** Whether the agent shows its reasoning. */
+export interface ReasoningCapabilities {
+  supported?: boolean;
+  streaming?: boolean;
+  encrypted?: boolean;
+}
+/** Which media the agent takes and gives. */
+export interface MultimodalCapabilities {
+  input?: { image?: boolean; audio?: boolean; video?: boolean; pdf?: boolean; file?: boolean };
+  output?: { image?: boolean; audio?: boolean };
+}
+/** How the agent executes. `maxExecutionTime` is in milliseconds. */
+export interface ExecutionCapabilities {
+  codeExecution?: boolean;
+  sandboxed?: boolean;
+  maxIterations?: number;
+  maxExecutionTime?: number;
+}
+/** How people take part. */
+export interface HumanInTheLoopCapabilities {
+  supported?: boolean;
+  approvals?: boolean;
+  interventions?: boolean;
+  feedback?: boolean;
+  interrupts?: boolean;
+  approveWithEdits?: boolean;
 }
