@@ -1,1 +1,12 @@
-export {};
+export { abortReason, deadlineError, raceAbort, raceDeadline } from "./abort.ts";
+export { batchOf, type ReadyBatch, type ReadyItem, readyBatches, readyItem } from "./ready-batch.ts";
+export {
+  type ErrorDetail,
+  type ErrorReasonName,
+  errorDomain,
+  errorInfoOf,
+  errorReasonOf,
+  type ReasonErrorOptions,
+  reasonError,
+  wellFormed,
+} from "./reason-error.ts";
