@@ -63,3 +63,31 @@ export class StoreInUseError extends Error {
 export class StoreFormatError extends Error {
   override readonly name = "StoreFormatError";
 }
+
+/** The data is damaged: what the store reads is not what it wrote. */
+export class StoreCorruptError extends Error {
+  override readonly name = "StoreCorruptError";
+}
+
+/**
+ * The store failed in a way that leaves unknown what of the last appends was written, such as a failed
+ * fsync. It refuses everything from then on: it must be closed and opened again.
+ */
+export class StoreFailedError extends Error {
+  override readonly name = "StoreFailedError";
+}
+
+/** A named limit of the store was reached. Nothing was changed. */
+export class LimitError extends Error {
+  override readonly name = "LimitError";
+  /** The name of the limit, such as `maxChunkBytes`. */
+  readonly limit: string;
+  readonly max: number;
+  readonly actual: number;
+  constructor(limit: string, max: number, actual: number) {
+    super(`${limit} is ${max}, not enough for ${actual}`);
+    this.limit = limit;
+    this.max = max;
+    this.actual = actual;
+  }
+}

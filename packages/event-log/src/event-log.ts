@@ -56,7 +56,10 @@ export interface ReadOptions {
   readonly after: number;
   /** Stop before the page grows over this many bytes; at least one chunk is returned. Default 256 KiB. */
   readonly maxBytes?: number;
-  /** If nothing is there, wait this long for an append before answering with an empty page. Default 0. */
+  /**
+   * If nothing is there, wait this long for an append before answering with an empty page. Milliseconds,
+   * default 0. The store may answer earlier: see `maxWaitMs` of its limits.
+   */
   readonly waitMs?: number;
   /** Ends the wait. The read then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
@@ -96,20 +99,32 @@ export interface EventLog {
   /**
    * Appends events, records and catalog changes, all or none, and returns the new head.
    *
-   * Concurrent appends to different logs share commits. Rejects with {@link FencedError} if the epoch is
-   * not the newest, {@link SequenceError} if the first chunk does not follow the head,
-   * {@link LogNotFoundError}, or {@link StoreFullError}; then nothing was appended.
+   * Concurrent appends share commits; each is checked on its own, in the order of the calls. An empty
+   * batch only checks the fence. The bytes are copied: until the promise settles they must not change,
+   * from then on the caller may do with them what it likes.
+   *
+   * Rejects with {@link LogNotFoundError}; {@link FencedError} if the epoch is not the newest, whatever
+   * else is wrong; {@link SequenceError} if the first chunk does not follow the head or a chunk the one
+   * before it; {@link StoreFullError}; {@link LimitError}. Then nothing was appended. After
+   * {@link StoreFailedError} it is unknown whether it was: acquire the log anew to see.
    */
   append(key: LogKey, batch: AppendBatch): Promise<LogHead>;
-  /** Reads events. Rejects with {@link LogNotFoundError}, or {@link TrimmedError} if they are no longer kept. */
+  /**
+   * Reads events: a page of those after `after`, or an empty one if there are none, also where `after`
+   * is ahead of the head. The bytes belong to the log: they must not be changed.
+   *
+   * Rejects with {@link LogNotFoundError} (at once, also with `waitMs`), {@link TrimmedError} if events
+   * after `after` are no longer kept, or the reason of `signal` if it is or gets aborted.
+   */
   read(key: LogKey, options: ReadOptions): Promise<EventPage>;
-  /** Reads records. Rejects with {@link LogNotFoundError}. `waitMs` is ignored. */
+  /** Reads records: a page of those after number `after`. `waitMs` is ignored; else like {@link read}. */
   readRecords(key: LogKey, options: ReadOptions): Promise<RecordPage>;
   /** Returns where a log stands; undefined if there is none. */
   head(key: LogKey): Promise<LogHead | undefined>;
   /**
    * Drops whole chunks whose events all come before `firstSequence`; the last chunk always stays.
-   * Returns the head, whose `firstSequence` tells what is kept. Trimming twice is no error.
+   * Returns the head, whose `firstSequence` tells what is kept. Trimming twice is no error. Records stay.
+   * Needs no epoch: what nobody may read any more is not the writer's alone to decide.
    */
   trim(key: LogKey, firstSequence: number): Promise<LogHead>;
 }
@@ -139,14 +154,17 @@ export type CatalogKey = Pick<CatalogEntry, "namespace" | "kind" | "parent" | "i
 /** A change of the catalog. Putting an entry replaces the one with its key. */
 export type CatalogChange = { readonly put: CatalogEntry } | { readonly remove: CatalogKey };
 
-/** Which entries to list: newest (highest order) first, ties by parent and id, descending. */
+/**
+ * Which entries to list: newest (highest order) first, ties by namespace, parent and id, descending,
+ * compared byte for byte in UTF-8.
+ */
 export interface CatalogQuery {
   readonly kind: string;
   /** If absent, all namespaces. */
   readonly namespace?: string;
   readonly parent?: string;
   readonly label?: string;
-  /** Entries in any of these states. If absent, in any. */
+  /** Entries in any of these states, at most 16. If absent or empty, in any. */
   readonly states?: readonly string[];
   /** Only entries that come after this place in the order of the list, as given by {@link placeOf}. */
   readonly after?: CatalogPlace;
@@ -154,14 +172,14 @@ export interface CatalogQuery {
   readonly limit: number;
 }
 
-/** A place in a list. */
-export type CatalogPlace = Pick<CatalogEntry, "order" | "parent" | "id">;
+/** A place in a list; see {@link placeOf}. The namespace is part of it because lists may span several. */
+export type CatalogPlace = Pick<CatalogEntry, "order" | "namespace" | "parent" | "id">;
 
 /** The index beside the logs. A read sees every append and put that resolved before it. */
 export interface Catalog {
   /** Returns an entry, or undefined. */
   get(key: CatalogKey): Promise<CatalogEntry | undefined>;
-  /** Lists entries. */
+  /** Lists entries. Rejects with {@link LimitError} if `limit` or `states` is out of range. */
   list(query: CatalogQuery): Promise<readonly CatalogEntry[]>;
   /** Applies changes that belong to no append, all or none. */
   put(changes: readonly CatalogChange[]): Promise<void>;

@@ -1,8 +1,11 @@
 export {
   FencedError,
+  LimitError,
   LogNotFoundError,
   SequenceError,
   StoreClosedError,
+  StoreCorruptError,
+  StoreFailedError,
   StoreFormatError,
   StoreFullError,
   StoreInUseError,
@@ -27,3 +30,6 @@ export type {
   RecordPage,
   Store,
 } from "./event-log.ts";
+export { type MemoryStoreOptions, openMemoryStore } from "./memory-store.ts";
+export { placeOf } from "./place.ts";
+export { completeStoreLimits, type StoreLimits, withLimits } from "./with-limits.ts";

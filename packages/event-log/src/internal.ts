@@ -1,0 +1,6 @@
+// What implementations of the ports share. Not for users of stores.
+export { checkChunks } from "./check-chunks.ts";
+export { logKeyText } from "./keys.ts";
+export { createLogId } from "./log-id.ts";
+export { defaultPageBytes } from "./memory-log.ts";
+export { Waits } from "./waits.ts";
