@@ -260,7 +260,7 @@ describe("limits", () => {
     ["in one line", [large]],
     ["in one line without an end", [large.trimEnd()]],
     ["in many lines", Array.from({ length: 40 }, () => `data: ${"x".repeat(60)}\n`)],
-    ["in a comment without an end", [`:${"x".repeat(2000)}`]],
+    ["in a comment without an end", [`:${"x".repeat(2100)}`]],
   ])("an event larger than maxEventBytes %s ends the run", async (_, pieces) => {
     const { url } = await upstream(sse(started, ...pieces));
     const { outputs, error } = await run({ url, maxEventBytes: 2000 });
