@@ -1,1 +1,9 @@
 export type { Agent, AgentOutput, EncodedEvent, RunContext } from "./agent.ts";
+export { type DriveOptions, driveAgent } from "./drive-agent.ts";
+export { AgentError, AgentUnavailableError, runErrorCodes } from "./errors.ts";
+export {
+  createRunPipeline,
+  type PipelineWarning,
+  type RunPipeline,
+  type RunPipelineOptions,
+} from "./pipeline.ts";

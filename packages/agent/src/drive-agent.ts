@@ -1,0 +1,82 @@
+import type { RunAgentInput } from "@dragoman/agui";
+import type { Agent, AgentOutput, RunContext } from "./agent.ts";
+import type { RunPipeline } from "./pipeline.ts";
+
+/** What a host may say while an agent works. */
+export interface DriveOptions {
+  /**
+   * Asked after each event. A promise holds the agent back until it settles: how a host slows an agent that
+   * emits faster than its events can be taken. Default: never.
+   */
+  readonly backpressure?: () => Promise<void> | undefined;
+}
+
+/**
+ * Runs an agent into a pipeline until the run has ended: by its terminal event, by the end of its events, by
+ * what it throws, or as cancelled when `context.signal` aborts, at once, whether or not the agent cares. The
+ * pipeline has to be started before.
+ *
+ * What the pipeline itself throws, such as a failing `emit`, rejects; the agent is stopped before.
+ */
+export async function driveAgent(
+  agent: Agent,
+  input: RunAgentInput,
+  context: RunContext,
+  pipeline: RunPipeline,
+  options: DriveOptions = {},
+): Promise<void> {
+  const { signal } = context;
+  const stop = new AbortController();
+  let onAbort: (() => void) | undefined;
+  const aborted = new Promise<void>((resolve) => {
+    onAbort = resolve;
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", onAbort, { once: true });
+  });
+  try {
+    const reading = signal.aborted ? aborted : read(agent, input, context, pipeline, stop.signal, options);
+    await Promise.race([reading, aborted]);
+  } finally {
+    stop.abort();
+    if (onAbort !== undefined) signal.removeEventListener("abort", onAbort);
+  }
+  if (signal.aborted) pipeline.cancel();
+}
+
+/** Reads the agent's events until `stop` aborts. Only what the pipeline throws rejects. */
+async function read(
+  agent: Agent,
+  input: RunAgentInput,
+  context: RunContext,
+  pipeline: RunPipeline,
+  stop: AbortSignal,
+  options: DriveOptions,
+): Promise<void> {
+  let iterator: AsyncIterator<AgentOutput> | undefined;
+  stop.addEventListener("abort", () => void close(iterator), { once: true });
+  while (!stop.aborted) {
+    let result: IteratorResult<AgentOutput>;
+    try {
+      iterator ??= agent.run(input, context)[Symbol.asyncIterator]();
+      result = await iterator.next();
+    } catch (error) {
+      if (!stop.aborted) pipeline.fail(error);
+      return;
+    }
+    if (stop.aborted) return;
+    if (result.done) return pipeline.finish();
+    pipeline.push(result.value);
+    if (pipeline.isEnded) return;
+    const held = options.backpressure?.();
+    if (held !== undefined) await held;
+  }
+}
+
+/** Lets a generator run its `finally` blocks. Nobody waits for it, and what it throws has nobody to go to. */
+async function close(iterator: AsyncIterator<AgentOutput> | undefined): Promise<void> {
+  try {
+    await iterator?.return?.();
+  } catch {
+    // The run has ended already.
+  }
+}

@@ -1,0 +1,289 @@
+import {
+  type AguiEvent,
+  createExpander,
+  createVerifier,
+  type Expander,
+  InvalidEventError,
+  parseEvent,
+  type RunErrorEvent,
+  type RunFinishedEvent,
+  UnknownEventTypeError,
+  upgradeEvent,
+  type Verifier,
+  ViolationError,
+} from "@dragoman/agui";
+import type { AgentOutput } from "./agent.ts";
+import { DeltaGuard, isDeltaEnd } from "./delta-guard.ts";
+import { AgentError, runErrorCodes } from "./errors.ts";
+import { isEncoded, isPlainDelta } from "./output.ts";
+
+/** The longest message of a RUN_ERROR that the host writes, in UTF-16 units. */
+const maxErrorMessageLength = 4096;
+
+/** Something that was repaired or left out; the run goes on. */
+export interface PipelineWarning {
+  /** A stable name in lower snake case: one of AG-UI's rules, or what the pipeline did. */
+  readonly rule: string;
+  /** What happened, for people. */
+  readonly message: string;
+}
+
+export interface RunPipelineOptions {
+  /** AG-UI's threadId of the run. The agent's own idea of it is overwritten. */
+  readonly threadId: string;
+  /** AG-UI's runId of the run. The agent's own idea of it is overwritten. */
+  readonly runId: string;
+  /**
+   * Takes the events of the run in their order: what the log is to hold. `bytes` is the event as an
+   * `agui.v1.Event` message, where the agent brought it and nothing was changed. What it throws passes
+   * through the method that was called.
+   */
+  readonly emit: (event: AguiEvent, bytes: Uint8Array | undefined) => void;
+  /** Whether the events are checked at all. False is for test agents: everything passes as it is. Default true. */
+  readonly verify?: boolean;
+  /** The verifier to use, for a host whose verifier knows what was before this run. Default a new one. */
+  readonly verifier?: Verifier;
+  /** Takes what was repaired or left out. Default: nobody. */
+  readonly onWarning?: (warning: PipelineWarning) => void;
+  /** Takes what came after the terminal event and was dropped. Default: nobody; it is counted anyway. */
+  readonly onDropped?: (output: AgentOutput) => void;
+}
+
+/**
+ * Makes the events of an agent into a run that every AG-UI client accepts, whatever the agent does.
+ *
+ * Of everything that the agent emits it upgrades old dialects, drops unknown types and properties with a
+ * warning, expands chunks, writes the run's own ids, keeps surrogate pairs together and checks the order. The
+ * first RUN_FINISHED or RUN_ERROR ends the run; what comes later is dropped and counted. An event that cannot
+ * be accepted ends the run too: what is open is closed, and RUN_ERROR says why.
+ */
+export interface RunPipeline {
+  /**
+   * Emits an event of the host's own: RUN_STARTED before anything else, so that it is there whatever the agent
+   * does, and the snapshots that belong behind it. Does nothing where events are not checked.
+   *
+   * @throws {ViolationError} if the host's event is out of order.
+   */
+  inject(event: AguiEvent): void;
+  /** Takes what the agent yielded. Never throws because of the agent. */
+  push(output: AgentOutput): void;
+  /** The agent is done. Without a terminal event the run ends in RUN_ERROR, MISSING_TERMINAL. */
+  finish(): void;
+  /** The agent threw, or cannot go on: the run ends in RUN_ERROR with the error's code and message. */
+  fail(error: unknown): void;
+  /** The run is cancelled: what is open is closed and RUN_FINISHED says so. */
+  cancel(): void;
+  /** Whether the terminal event was emitted. */
+  readonly isEnded: boolean;
+  /** How many outputs came after the terminal event. */
+  readonly droppedCount: number;
+}
+
+/** Creates the pipeline of one run. */
+export function createRunPipeline(options: RunPipelineOptions): RunPipeline {
+  return options.verify === false ? new OpenPipeline(options) : new VerifiedPipeline(options);
+}
+
+class VerifiedPipeline implements RunPipeline {
+  readonly #options: RunPipelineOptions;
+  readonly #verifier: Verifier;
+  readonly #expander: Expander = createExpander();
+  readonly #guard = new DeltaGuard();
+  /** The event that is in the expander, to tell it from what it is expanded to. */
+  #current: AguiEvent | undefined;
+  #currentBytes: Uint8Array | undefined;
+  #hasInput = false;
+  isEnded = false;
+  droppedCount = 0;
+
+  constructor(options: RunPipelineOptions) {
+    this.#options = options;
+    this.#verifier =
+      options.verifier ?? createVerifier({ onWarning: (warning) => options.onWarning?.(warning) });
+  }
+
+  inject(event: AguiEvent): void {
+    this.#release(event);
+  }
+
+  push(output: AgentOutput): void {
+    if (this.isEnded) {
+      this.droppedCount += 1;
+      this.#options.onDropped?.(output);
+      return;
+    }
+    try {
+      this.#accept(output);
+    } catch (error) {
+      if (error instanceof ViolationError) {
+        this.#end(runErrorCodes.protocolViolation, `${error.rule}: ${error.message}`);
+      } else if (error instanceof InvalidEventError) {
+        this.#end(runErrorCodes.invalidEvent, error.message);
+      } else {
+        throw error;
+      }
+    }
+  }
+
+  finish(): void {
+    this.#end(runErrorCodes.missingTerminal, "The agent stopped without RUN_FINISHED or RUN_ERROR.");
+  }
+
+  fail(error: unknown): void {
+    this.#end(error instanceof AgentError ? error.code : runErrorCodes.agentError, messageOf(error));
+  }
+
+  cancel(): void {
+    if (this.isEnded) return;
+    this.#closeOpen();
+    this.#release(cancelled(this.#options));
+  }
+
+  #accept(output: AgentOutput): void {
+    let event = output as AguiEvent;
+    let bytes: Uint8Array | undefined;
+    if (isEncoded(output)) {
+      event = output.event;
+      bytes = output.bytes;
+    }
+    if (!isPlainDelta(event)) {
+      const parsed = this.#parse(event);
+      if (parsed === undefined) return;
+      if (parsed.isChanged) bytes = undefined;
+      event = parsed.event;
+    }
+    const isFirst = !this.#hasInput;
+    this.#hasInput = true;
+    if (event.type === "RUN_STARTED" && isFirst) return;
+    if (event.type === "RUN_FINISHED") {
+      const owned = this.#own(event);
+      if (owned !== event) bytes = undefined;
+      event = owned;
+    }
+    this.#current = event;
+    this.#currentBytes = bytes;
+    this.#expander.push(event, this.#release);
+  }
+
+  /** The event as AG-UI 1.0 has it; undefined if it is to be skipped. */
+  #parse(value: AguiEvent): { event: AguiEvent; isChanged: boolean } | undefined {
+    try {
+      const upgraded = upgradeEvent(value);
+      const { event, warnings } = parseEvent(upgraded);
+      for (const message of warnings) this.#warn("unknown_property", message);
+      return { event, isChanged: warnings.length > 0 || upgraded !== value };
+    } catch (error) {
+      if (!(error instanceof UnknownEventTypeError)) throw error;
+      this.#warn("unknown_event_type", error.message);
+      return undefined;
+    }
+  }
+
+  #own(event: RunFinishedEvent): RunFinishedEvent {
+    const { threadId, runId } = this.#options;
+    if (event.threadId === threadId && event.runId === runId) return event;
+    this.#warn("foreign_run_id", `RUN_FINISHED named run '${event.runId}' of thread '${event.threadId}'.`);
+    return { ...event, threadId, runId };
+  }
+
+  /** Checks an expanded event and hands it out. A field, so that the expander can call it. */
+  readonly #release = (event: AguiEvent): void => {
+    this.#verifier.push(event);
+    const bytes = event === this.#current ? this.#currentBytes : undefined;
+    switch (event.type) {
+      case "TEXT_MESSAGE_CONTENT":
+      case "TOOL_CALL_ARGS":
+      case "REASONING_MESSAGE_CONTENT":
+        if (this.#guard.isHolding || (bytes === undefined && !event.delta.isWellFormed())) {
+          const passed = this.#guard.pass(event);
+          if (passed !== undefined) this.#options.emit(passed, passed === event ? bytes : undefined);
+          return;
+        }
+        break;
+      case "RUN_FINISHED":
+      case "RUN_ERROR":
+        this.isEnded = true;
+        break;
+      default:
+        if (this.#guard.isHolding && isDeltaEnd(event)) this.#flush(event);
+    }
+    this.#options.emit(event, bytes);
+  };
+
+  #flush(event: AguiEvent): void {
+    const rest = isDeltaEnd(event) ? this.#guard.flush(event) : undefined;
+    if (rest !== undefined) this.#options.emit(rest, undefined);
+  }
+
+  #closeOpen(): void {
+    for (const event of this.#verifier.closeOpen()) this.#release(event);
+  }
+
+  #end(code: string, message: string): void {
+    if (this.isEnded) return;
+    this.#closeOpen();
+    this.#release(runError(code, message));
+  }
+
+  #warn(rule: string, message: string): void {
+    this.#options.onWarning?.({ rule, message });
+  }
+}
+
+/** Passes everything as it is. What the host itself has to say about a lost agent is still said. */
+class OpenPipeline implements RunPipeline {
+  readonly #options: RunPipelineOptions;
+  isEnded = false;
+  droppedCount = 0;
+
+  constructor(options: RunPipelineOptions) {
+    this.#options = options;
+  }
+
+  inject(): void {}
+
+  push(output: AgentOutput): void {
+    if (this.isEnded) {
+      this.droppedCount += 1;
+      this.#options.onDropped?.(output);
+    } else if (isEncoded(output)) {
+      this.#options.emit(output.event, output.bytes);
+    } else {
+      this.#options.emit(output, undefined);
+    }
+  }
+
+  finish(): void {
+    this.isEnded = true;
+  }
+
+  fail(error: unknown): void {
+    this.#end(error instanceof AgentError ? error.code : runErrorCodes.agentError, messageOf(error));
+  }
+
+  cancel(): void {
+    // Not RUN_FINISHED: nobody knows what is open, and only RUN_ERROR may come with something open.
+    this.#end("cancelled", "The run was cancelled.");
+  }
+
+  #end(code: string, message: string): void {
+    if (this.isEnded) return;
+    this.isEnded = true;
+    this.#options.emit(runError(code, message), undefined);
+  }
+}
+
+function runError(code: string, message: string): RunErrorEvent {
+  const text =
+    message.length > maxErrorMessageLength ? `${message.slice(0, maxErrorMessageLength)}…` : message;
+  return { type: "RUN_ERROR", message: text.toWellFormed(), code };
+}
+
+function cancelled({ threadId, runId }: RunPipelineOptions): RunFinishedEvent {
+  return { type: "RUN_FINISHED", threadId, runId, outcome: { type: "cancelled" } };
+}
+
+function messageOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : typeof error === "string" ? error : "";
+  return message === "" ? "The agent failed without a message." : message;
+}
