@@ -1,3 +1,6 @@
+export { createExpander, type EmitEvent, type Expander, type ExpanderOptions } from "./expand/expander.ts";
+export { applyPatch } from "./reduce/json-patch.ts";
+export { createReducer, type Reducer, type ReducerOptions } from "./reduce/reducer.ts";
 export type {
   ActivityDeltaEvent,
   ActivityMessage,
@@ -71,3 +74,7 @@ export type {
   TransportCapabilities,
   UserMessage,
 } from "./types.ts";
+export type { CloseOptions } from "./verify/open-entities.ts";
+export type { EntityKind, History, Owner } from "./verify/owners.ts";
+export { RULES, type RuleName, type RuleSeverity, type RuleWarning, ViolationError } from "./verify/rules.ts";
+export { createVerifier, type Verifier, type VerifierOptions } from "./verify/verifier.ts";

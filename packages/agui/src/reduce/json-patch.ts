@@ -1,0 +1,55 @@
+import jsonpatch, { type Operation } from "fast-json-patch";
+import type { Json, JsonPatchOperation } from "../types.ts";
+
+/**
+ * Applies a JSON Patch (RFC 6902) and returns the new document. The given one stays as it is, whether the patch
+ * succeeds or not: only the containers on the way to a change are copied, everything else is shared. So a
+ * document may be handed out as a snapshot, and the cost of a patch follows the width of what it touches, not
+ * the size of the document; `move` alone copies everything.
+ *
+ * Throws an Error, with the reason in its message, if any operation does not apply.
+ */
+export function applyPatch(document: Json, patch: readonly JsonPatchOperation[]): Json {
+  const copied = new Set<object>();
+  let current = document;
+  patch.forEach((operation, index) => {
+    if (operation.op === "move") current = jsonpatch.deepClone(current);
+    else if (operation.op !== "test" && typeof operation.path === "string") {
+      current = copyWayTo(current, operation.path, copied);
+    }
+    current = jsonpatch.applyOperation(current, operation as Operation, true, true, true, index).newDocument;
+  });
+  return current;
+}
+
+/** Copies the containers from the root to the parent of what the pointer names, those not copied already. */
+function copyWayTo(root: Json, pointer: string, copied: Set<object>): Json {
+  if (!isContainer(root) || pointer === "") return root;
+  const keys = pointer.split("/").slice(1, -1);
+  const newRoot = ownCopy(root, copied);
+  let container = newRoot;
+  for (const escaped of keys) {
+    const key = jsonpatch.unescapePathComponent(escaped);
+    // What leads nowhere is left for the library to refuse; a `__proto__` of one's own is refused by it too.
+    if (key === "__proto__" || !Object.hasOwn(container, key)) break;
+    const child = container[key];
+    if (!isContainer(child)) break;
+    const copy = ownCopy(child, copied);
+    container[key] = copy;
+    container = copy;
+  }
+  return newRoot;
+}
+
+type Container = { [key: string]: Json };
+
+function isContainer(value: Json): value is Container {
+  return typeof value === "object" && value !== null;
+}
+
+function ownCopy(container: Container, copied: Set<object>): Container {
+  if (copied.has(container)) return container;
+  const copy = (Array.isArray(container) ? container.slice() : { ...container }) as Container;
+  copied.add(copy);
+  return copy;
+}
