@@ -28,8 +28,8 @@ export interface StoreLimits {
   readonly maxAppendBytes: number;
   /** Writes (acquire, append, trim, put) that may wait for the store at once. Default 100,000. */
   readonly maxQueuedWrites: number;
-  /** Reads that may wait for appends at once. Default 100,000. */
-  readonly maxWaitingReads: number;
+  /** Reads (read, readRecords, head, get, list) that may be under way at once, waiting ones too. Default 100,000. */
+  readonly maxReads: number;
   /** How long a read waits at most, in milliseconds; a longer `waitMs` is cut to it. Default 5 minutes. */
   readonly maxWaitMs: number;
   /** How large a page gets at most; a larger `maxBytes` is cut to it. Default 16 MiB. */
@@ -49,7 +49,7 @@ const defaults: StoreLimits = {
   maxRecordBytes: 64 * 1024 * 1024,
   maxAppendBytes: 96 * 1024 * 1024,
   maxQueuedWrites: 100_000,
-  maxWaitingReads: 100_000,
+  maxReads: 100_000,
   maxWaitMs: 5 * 60 * 1000,
   maxPageBytes: 16 * 1024 * 1024,
   maxListLength: 10_000,
@@ -76,10 +76,10 @@ export function completeStoreLimits(limits: Partial<StoreLimits> = {}): StoreLim
 export function withLimits(store: Store, partial: Partial<StoreLimits> = {}): Store {
   const limits = completeStoreLimits(partial);
   const write = createGate("maxQueuedWrites", limits.maxQueuedWrites);
-  const wait = createGate("maxWaitingReads", limits.maxWaitingReads);
+  const read = createGate("maxReads", limits.maxReads);
   return {
-    log: limitLog(store.log, limits, write, wait),
-    catalog: limitCatalog(store.catalog, limits, write),
+    log: limitLog(store.log, limits, write, read),
+    catalog: limitCatalog(store.catalog, limits, write, read),
     durability: store.durability,
     close: () => store.close(),
   };
@@ -101,7 +101,7 @@ function createGate(limit: keyof StoreLimits, max: number): Gate {
   };
 }
 
-function limitLog(log: EventLog, limits: StoreLimits, write: Gate, wait: Gate): EventLog {
+function limitLog(log: EventLog, limits: StoreLimits, write: Gate, read: Gate): EventLog {
   return {
     acquire: async (key, options) => {
       checkLogKey(key, limits);
@@ -115,15 +115,16 @@ function limitLog(log: EventLog, limits: StoreLimits, write: Gate, wait: Gate): 
     read: async (key, options) => {
       checkLogKey(key, limits);
       const limited = limitRead(options, limits);
-      return limited.waitMs ? wait(() => log.read(key, limited)) : log.read(key, limited);
+      return read(() => log.read(key, limited));
     },
     readRecords: async (key, options) => {
       checkLogKey(key, limits);
-      return log.readRecords(key, limitRead(options, limits));
+      const limited = limitRead(options, limits);
+      return read(() => log.readRecords(key, limited));
     },
     head: async (key) => {
       checkLogKey(key, limits);
-      return log.head(key);
+      return read(() => log.head(key));
     },
     trim: async (key, firstSequence) => {
       checkLogKey(key, limits);
@@ -133,15 +134,15 @@ function limitLog(log: EventLog, limits: StoreLimits, write: Gate, wait: Gate): 
   };
 }
 
-function limitCatalog(catalog: Catalog, limits: StoreLimits, write: Gate): Catalog {
+function limitCatalog(catalog: Catalog, limits: StoreLimits, write: Gate, read: Gate): Catalog {
   return {
     get: async (key) => {
       checkEntryKey(key, limits);
-      return catalog.get(key);
+      return read(() => catalog.get(key));
     },
     list: async (query) => {
       checkQuery(query, limits);
-      return catalog.list(query);
+      return read(() => catalog.list(query));
     },
     put: async (changes) => {
       checkMax("maxAppendBytes", limits, checkChanges(changes, limits));

@@ -1,0 +1,53 @@
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { StoreInUseError } from "@dragoman/event-log";
+import { isDatabaseError } from "./failures.ts";
+
+/** The files of a store. SQLite adds `-wal` and `-shm` beside the database while it is open. */
+export interface StoreFiles {
+  readonly folder: string;
+  readonly database: string;
+  readonly lock: string;
+  /** Says which process holds the lock; only for the words of the error. */
+  readonly owner: string;
+}
+
+export function storeFiles(folder: string): StoreFiles {
+  return {
+    folder,
+    database: join(folder, "store.db"),
+    lock: join(folder, "lock.db"),
+    owner: join(folder, "lock.owner"),
+  };
+}
+
+/** Creates the folder and the files that are missing, for this user only. SQLite gives -wal and -shm the same mode. */
+export function createFiles(files: StoreFiles): void {
+  mkdirSync(files.folder, { recursive: true, mode: 0o700 });
+  for (const file of [files.lock, files.owner, files.database]) closeSync(openSync(file, "a", 0o600));
+}
+
+/**
+ * Takes the lock of the folder; closing the returned database releases it, and so does the end of the
+ * process, however it comes. Throws a {@link StoreInUseError} if somebody else has it.
+ *
+ * It is SQLite's own exclusive lock on an empty database: the data itself cannot be locked so, because
+ * our own readers use it too.
+ */
+export function lockFolder(files: StoreFiles): DatabaseSync {
+  const lock = new DatabaseSync(files.lock);
+  try {
+    lock.exec("PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE");
+  } catch (error) {
+    lock.close();
+    if (!isDatabaseError(error)) throw error;
+    const owner = readFileSync(files.owner, "utf8").trim();
+    throw new StoreInUseError(
+      `${files.folder} is in use${owner && ` by process ${owner}`}: end that process, or use another data folder`,
+      { cause: error },
+    );
+  }
+  writeFileSync(files.owner, `${process.pid}\n`);
+  return lock;
+}

@@ -1,0 +1,160 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { FencedError, type LogHead, type LogKey, LogNotFoundError } from "@dragoman/event-log";
+import { checkChunks, logKeyText } from "@dragoman/event-log/internal";
+import type { ByteReader } from "./byte-reader.ts";
+import type { Write } from "./protocol.ts";
+
+/** A log as the writer knows it: its head, and the number that its rows carry. */
+interface Log {
+  readonly number: number;
+  head: LogHead;
+}
+
+/** Logs whose heads the writer remembers, so that an append need not read its log first. */
+const maxRemembered = 10_000;
+
+/** Chunks that one write drops; the caller repeats it. */
+const maxTrimmedAtOnce = 1_000;
+
+/** Writes logs, chunks and records. Only the writer does, so what it remembers is what is stored. */
+export class LogTables {
+  readonly #find: StatementSync;
+  readonly #create: StatementSync;
+  readonly #acquire: StatementSync;
+  readonly #advance: StatementSync;
+  readonly #insertChunk: StatementSync;
+  readonly #insertRecord: StatementSync;
+  readonly #firstKept: StatementSync;
+  readonly #lastTrimmed: StatementSync;
+  readonly #dropChunks: StatementSync;
+  readonly #setFirst: StatementSync;
+  readonly #logs = new Map<string, Log>();
+
+  constructor(database: DatabaseSync) {
+    this.#find = database.prepare("SELECT * FROM logs WHERE namespace = ? AND id = ?");
+    this.#create = database.prepare(
+      "INSERT INTO logs (namespace, id, log_id, epoch, head_sequence, first_sequence, head_record) VALUES (?, ?, ?, 1, 0, 1, 0)",
+    );
+    this.#acquire = database.prepare("UPDATE logs SET epoch = ? WHERE log_no = ?");
+    this.#advance = database.prepare(
+      "UPDATE logs SET head_sequence = ?, head_record = ? WHERE log_no = ? AND epoch = ? AND head_sequence = ? AND head_record = ?",
+    );
+    this.#insertChunk = database.prepare(
+      "INSERT INTO chunks (log_no, last_sequence, first_sequence, bytes) VALUES (?, ?, ?, ?)",
+    );
+    this.#insertRecord = database.prepare("INSERT INTO records (log_no, number, bytes) VALUES (?, ?, ?)");
+    this.#firstKept = database.prepare(
+      "SELECT first_sequence FROM chunks WHERE log_no = ? AND last_sequence >= ? ORDER BY last_sequence LIMIT 1",
+    );
+    this.#lastTrimmed = database.prepare(
+      "SELECT last_sequence FROM chunks WHERE log_no = ? ORDER BY last_sequence LIMIT 1 OFFSET ?",
+    );
+    this.#dropChunks = database.prepare("DELETE FROM chunks WHERE log_no = ? AND last_sequence < ?");
+    this.#setFirst = database.prepare("UPDATE logs SET first_sequence = ? WHERE log_no = ?");
+  }
+
+  /** Forgets what is remembered, because a transaction was rolled back. */
+  forget(): void {
+    this.#logs.clear();
+  }
+
+  acquire({ key, newLogId }: Write & { kind: "acquire" }): LogHead {
+    const log = this.#lookUp(key);
+    if (log) {
+      this.#acquire.run(log.head.epoch + 1, log.number);
+      log.head = { ...log.head, epoch: log.head.epoch + 1 };
+      return log.head;
+    }
+    if (newLogId === undefined) throw new LogNotFoundError(key);
+    const { lastInsertRowid } = this.#create.run(key.namespace, key.id, newLogId);
+    const head: LogHead = { logId: newLogId, headSequence: 0, firstSequence: 1, headRecord: 0, epoch: 1 };
+    this.#remember(key, { number: Number(lastInsertRowid), head });
+    return head;
+  }
+
+  /** Appends chunks and records; throws before it writes anything if the append is not allowed. */
+  append({ key, epoch, chunks, records }: Write & { kind: "append" }, bytes: ByteReader): LogHead {
+    const log = this.#get(key);
+    const { head } = log;
+    if (epoch !== head.epoch) throw new FencedError(key, epoch);
+    const headSequence = checkChunks(head.headSequence, ranges(chunks));
+    if (chunks.length + records.length === 0) return head;
+    const headRecord = head.headRecord + records.length;
+    const advanced = this.#advance.run(
+      headSequence,
+      headRecord,
+      log.number,
+      epoch,
+      head.headSequence,
+      head.headRecord,
+    );
+    if (advanced.changes !== 1) throw new Error("the writer remembers another head than is stored");
+    for (let i = 0; i < chunks.length; i += 3) {
+      this.#insertChunk.run(log.number, chunks[i + 1]!, chunks[i]!, bytes.take(chunks[i + 2]!));
+    }
+    records.forEach((length, i) => {
+      this.#insertRecord.run(log.number, head.headRecord + i + 1, bytes.take(length));
+    });
+    log.head = { ...head, headSequence, headRecord };
+    return log.head;
+  }
+
+  /** Drops chunks, but only so many at once: a long transaction would hold up all appends. */
+  trim({ key, firstSequence }: Write & { kind: "trim" }): LogHead {
+    const log = this.#get(key);
+    // Beyond the head stands for "all": the last chunk stays.
+    const step = this.#lastTrimmed.get(log.number, maxTrimmedAtOnce)?.last_sequence;
+    const wanted = Math.min(firstSequence, log.head.headSequence, typeof step === "number" ? step : Infinity);
+    const kept = this.#firstKept.get(log.number, wanted)?.first_sequence;
+    if (typeof kept !== "number" || kept <= log.head.firstSequence) return log.head;
+    this.#dropChunks.run(log.number, kept);
+    this.#setFirst.run(kept, log.number);
+    log.head = { ...log.head, firstSequence: kept };
+    return log.head;
+  }
+
+  #get(key: LogKey): Log {
+    const log = this.#lookUp(key);
+    if (!log) throw new LogNotFoundError(key);
+    return log;
+  }
+
+  #lookUp(key: LogKey): Log | undefined {
+    const remembered = this.#logs.get(logKeyText(key));
+    if (remembered) return remembered;
+    const row = this.#find.get(key.namespace, key.id);
+    if (!row) return undefined;
+    const log: Log = { number: Number(row.log_no), head: headOf(row) };
+    this.#remember(key, log);
+    return log;
+  }
+
+  #remember(key: LogKey, log: Log): void {
+    if (this.#logs.size >= maxRemembered) {
+      // The oldest entry: a Map keeps the order of insertion.
+      for (const oldest of this.#logs.keys()) {
+        this.#logs.delete(oldest);
+        break;
+      }
+    }
+    this.#logs.set(logKeyText(key), log);
+  }
+}
+
+/** Reads the head out of a row of `logs`. */
+export function headOf(row: Record<string, unknown>): LogHead {
+  return {
+    logId: String(row.log_id),
+    headSequence: Number(row.head_sequence),
+    firstSequence: Number(row.first_sequence),
+    headRecord: Number(row.head_record),
+    epoch: Number(row.epoch),
+  };
+}
+
+function ranges(chunks: readonly number[]): { firstSequence: number; lastSequence: number }[] {
+  const found = [];
+  for (let i = 0; i < chunks.length; i += 3)
+    found.push({ firstSequence: chunks[i]!, lastSequence: chunks[i + 1]! });
+  return found;
+}

@@ -1,0 +1,170 @@
+import { resolve } from "node:path";
+import {
+  type Catalog,
+  type EventLog,
+  type LogHead,
+  type LogKey,
+  type Store,
+  StoreClosedError,
+  type StoreLimits,
+  withLimits,
+} from "@dragoman/event-log";
+import { createLogId, logKeyText, Waits } from "@dragoman/event-log/internal";
+import type { Failure, Read, ReadResult, WorkerSetup, Write, WriteGroup, WriteResults } from "./protocol.ts";
+import { ReadClient } from "./read-client.ts";
+import { packAppend, packPut } from "./wire-writes.ts";
+import { WorkerLink } from "./worker-link.ts";
+import { WriteQueue } from "./write-queue.ts";
+
+/** Options of {@link openSqliteStore}, besides the limits of every store. */
+export interface SqliteStoreOptions extends Partial<StoreLimits> {
+  /** Where the data lies. Created if missing, for this user only. One process at a time can use it. */
+  readonly folder: string;
+  /**
+   * What an acknowledged append survives: `process` (the default) the end of the process, kill -9 included;
+   * `fsync` also power loss and the end of the operating system, for one flush of the disk per commit.
+   */
+  readonly durability?: "process" | "fsync";
+  /**
+   * Bytes that the database may grow to; beyond it, writes reject with StoreFullError until something is
+   * trimmed. The write-ahead log beside it, usually under 64 MiB, is not counted. Default 64 GiB.
+   */
+  readonly maxBytes?: number;
+  /** Makes the identity of a new log. Default: 96 random bits in hexadecimal. */
+  readonly createLogId?: () => string;
+}
+
+const defaultMaxBytes = 64 * 1024 * 1024 * 1024;
+
+/**
+ * Opens the embedded store: logs and catalog in one SQLite database, written and read by a thread each.
+ *
+ * Rejects with StoreInUseError if another process has the folder, StoreFormatError if a newer version or
+ * another program wrote it, StoreCorruptError if it is damaged, StoreFullError if there is no room.
+ */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const setup: WorkerSetup = {
+    folder: resolve(options.folder),
+    durability: options.durability ?? "process",
+    maxBytes: options.maxBytes ?? defaultMaxBytes,
+  };
+  const writer = await WorkerLink.start<WriteGroup, WriteResults>("writer", setup);
+  try {
+    const reader = await WorkerLink.start<Read, ReadResult | Failure>("reader", setup);
+    return withLimits(new SqliteStore(setup, writer, reader, options.createLogId ?? createLogId), options);
+  } catch (error) {
+    await writer.close();
+    throw error;
+  }
+}
+
+class SqliteStore implements Store {
+  readonly durability: "process" | "fsync";
+  readonly log: EventLog;
+  readonly catalog: Catalog;
+  readonly #writer: WorkerLink<WriteGroup, WriteResults>;
+  readonly #reader: WorkerLink<Read, ReadResult | Failure>;
+  readonly #writes: WriteQueue;
+  readonly #reads: ReadClient;
+  readonly #waits = new Waits();
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    setup: WorkerSetup,
+    writer: WorkerLink<WriteGroup, WriteResults>,
+    reader: WorkerLink<Read, ReadResult | Failure>,
+    newLogId: () => string,
+  ) {
+    this.durability = setup.durability;
+    this.#writer = writer;
+    this.#reader = reader;
+    this.#writes = new WriteQueue(writer);
+    this.#reads = new ReadClient(reader);
+    this.log = this.#openLog(newLogId);
+    this.catalog = this.#openCatalog();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#waits.fail(new StoreClosedError());
+    await this.#writes.drain();
+    // The reader first: the last connection that closes empties the write-ahead log, and a reader cannot.
+    await this.#reader.close();
+    await this.#writer.close();
+  }
+
+  #openLog(newLogId: () => string): EventLog {
+    return {
+      acquire: async ({ namespace, id }, { create = true } = {}) => {
+        const key = { namespace, id };
+        return this.#write({ kind: "acquire", key, newLogId: create ? newLogId() : undefined });
+      },
+      append: async (key, batch) => {
+        this.#checkOpen();
+        const { write, parts } = packAppend(key, batch);
+        const head = await this.#writes.write(write, parts);
+        if (batch.chunks.length > 0) this.#waits.wake(logKeyText(key));
+        return known(head);
+      },
+      read: async (key, options) => {
+        this.#checkOpen();
+        return this.#waits.read(logKeyText(key), options, () =>
+          this.#read(() => this.#reads.events(key, options)),
+        );
+      },
+      readRecords: async (key, options) => {
+        options.signal?.throwIfAborted();
+        const page = await this.#read(() => this.#reads.records(key, options));
+        options.signal?.throwIfAborted();
+        return page;
+      },
+      head: async (key) => this.#read(() => this.#reads.head(key)),
+      trim: async (key, firstSequence) => this.#trim(key, firstSequence),
+    };
+  }
+
+  #openCatalog(): Catalog {
+    return {
+      get: async (key) => this.#read(() => this.#reads.get(key)),
+      list: async (query) => this.#read(() => this.#reads.list(query)),
+      put: async (changes) => {
+        this.#checkOpen();
+        const { write, parts } = packPut(changes);
+        await this.#writes.write(write, parts);
+      },
+    };
+  }
+
+  async #trim({ namespace, id }: LogKey, firstSequence: number): Promise<LogHead> {
+    let before = -1;
+    // The writer drops so many chunks at a time; it is done when nothing changes any more.
+    for (;;) {
+      const head = await this.#write({ kind: "trim", key: { namespace, id }, firstSequence });
+      if (head.firstSequence === before || head.firstSequence >= firstSequence) return head;
+      before = head.firstSequence;
+    }
+  }
+
+  async #write(write: Write): Promise<LogHead> {
+    this.#checkOpen();
+    return known(await this.#writes.write(write, []));
+  }
+
+  async #read<T>(read: () => Promise<T>): Promise<T> {
+    this.#checkOpen();
+    return read();
+  }
+
+  #checkOpen(): void {
+    if (this.#closing) throw new StoreClosedError();
+  }
+}
+
+function known(head: LogHead | null): LogHead {
+  if (!head) throw new Error("the writer answered without a head");
+  return head;
+}

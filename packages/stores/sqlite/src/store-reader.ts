@@ -1,0 +1,155 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import {
+  type CatalogEntry,
+  type CatalogKey,
+  type CatalogQuery,
+  LogNotFoundError,
+  TrimmedError,
+} from "@dragoman/event-log";
+import { listStatement } from "./list-query.ts";
+import { headOf } from "./log-tables.ts";
+import type { Read, ReadResult } from "./protocol.ts";
+
+type Row = Record<string, unknown>;
+
+/** Items that a page holds at most, however small they are. */
+const maxPageItems = 10_000;
+
+/** Statements of lists that are kept prepared; there are as many as there are shapes of queries. */
+const maxListStatements = 100;
+
+/** Reads logs and the catalog, each read from one snapshot. */
+export class StoreReader {
+  readonly #database: DatabaseSync;
+  readonly #findLog: StatementSync;
+  readonly #chunks: StatementSync;
+  readonly #records: StatementSync;
+  readonly #entry: StatementSync;
+  readonly #lists = new Map<string, StatementSync>();
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+    this.#findLog = database.prepare("SELECT * FROM logs WHERE namespace = ? AND id = ?");
+    this.#chunks = database.prepare(
+      "SELECT first_sequence, last_sequence, bytes FROM chunks WHERE log_no = ? AND last_sequence > ? ORDER BY last_sequence LIMIT ?",
+    );
+    this.#records = database.prepare(
+      "SELECT bytes FROM records WHERE log_no = ? AND number > ? ORDER BY number LIMIT ?",
+    );
+    this.#entry = database.prepare(
+      "SELECT * FROM catalog WHERE namespace = ? AND kind = ? AND parent = ? AND id = ?",
+    );
+  }
+
+  read(read: Read): ReadResult {
+    switch (read.kind) {
+      case "head": {
+        const row = this.#findLog.get(read.key.namespace, read.key.id);
+        return { head: row && headOf(row) };
+      }
+      case "events":
+      case "records":
+        return this.#snapshot(() => this.#page(read));
+      case "get":
+        return this.#get(read.key);
+      case "list":
+        return this.#list(read.query);
+    }
+  }
+
+  #page({ kind, key, after, maxBytes }: Read & { kind: "events" | "records" }): ReadResult {
+    const log = this.#findLog.get(key.namespace, key.id);
+    if (!log) throw new LogNotFoundError(key);
+    const head = headOf(log);
+    const number = Number(log.log_no);
+    if (kind === "records") {
+      const rows = this.#records.iterate(number, after, maxPageItems);
+      const found = takePage(rows, maxBytes);
+      return {
+        head,
+        items: found.map(({ bytes }) => bytes.length),
+        bytes: concat(found.map(({ bytes }) => bytes)),
+      };
+    }
+    if (after + 1 < head.firstSequence) throw new TrimmedError(head.firstSequence);
+    const found = takePage(this.#chunks.iterate(number, after, maxPageItems), maxBytes);
+    const items = found.flatMap(({ row, bytes }) => [
+      Number(row.first_sequence),
+      Number(row.last_sequence),
+      bytes.length,
+    ]);
+    return { head, items, bytes: concat(found.map(({ bytes }) => bytes)) };
+  }
+
+  #get({ namespace, kind, parent, id }: CatalogKey): ReadResult {
+    const row = this.#entry.get(namespace, kind, parent, id);
+    return entriesOf(row ? [row] : []);
+  }
+
+  #list(query: CatalogQuery): ReadResult {
+    const { sql, values } = listStatement(query);
+    let statement = this.#lists.get(sql);
+    if (!statement) {
+      if (this.#lists.size >= maxListStatements) this.#lists.clear();
+      statement = this.#database.prepare(sql);
+      this.#lists.set(sql, statement);
+    }
+    return entriesOf(statement.all(...values));
+  }
+
+  /** Lets several statements see the same state, whatever is committed meanwhile. */
+  #snapshot<T>(read: () => T): T {
+    this.#database.exec("BEGIN");
+    try {
+      return read();
+    } finally {
+      this.#database.exec("COMMIT");
+    }
+  }
+}
+
+function takePage(rows: Iterable<Row>, maxBytes: number): { row: Row; bytes: Uint8Array }[] {
+  const found = [];
+  let size = 0;
+  for (const row of rows) {
+    const bytes = blob(row.bytes);
+    size += bytes.length;
+    if (found.length > 0 && size > maxBytes) break;
+    found.push({ row, bytes });
+  }
+  return found;
+}
+
+function entriesOf(rows: readonly Row[]): ReadResult {
+  const values = rows.map((row) => blob(row.value));
+  return { entries: rows.map(entryOf), lengths: values.map((value) => value.length), bytes: concat(values) };
+}
+
+function entryOf(row: Row): Omit<CatalogEntry, "value"> {
+  return {
+    namespace: String(row.namespace),
+    kind: String(row.kind),
+    parent: String(row.parent),
+    id: String(row.id),
+    label: String(row.label),
+    state: String(row.state),
+    order: Number(row.place),
+  };
+}
+
+/** Joins what was read into one buffer, because transferring many costs more than copying them. */
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0]!;
+  const joined = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    joined.set(part, offset);
+    offset += part.length;
+  }
+  return joined;
+}
+
+function blob(value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  throw new Error("a column of bytes holds something else");
+}
