@@ -54,7 +54,8 @@ class ChunkExpander implements Expander {
       case "TEXT_MESSAGE_CHUNK":
       case "TOOL_CALL_CHUNK":
       case "REASONING_MESSAGE_CHUNK":
-        return this.#expand(event, emit);
+        this.#expand(event, emit);
+        break;
       default:
         if (this.#lanes.size > 0) this.#closeBefore(event, emit);
         emit(event);
@@ -72,19 +73,20 @@ class ChunkExpander implements Expander {
       case "RUN_FINISHED":
       case "RUN_ERROR":
       case "MESSAGES_SNAPSHOT":
-        return this.flush(emit);
+        this.flush(emit);
+        break;
       // These interrupt nobody.
       case "RAW":
       case "ACTIVITY_SNAPSHOT":
       case "ACTIVITY_DELTA":
       case "REASONING_ENCRYPTED_VALUE":
       case "SUBAGENT_STARTED":
-        return;
+        break;
       // An id of null or none is malformed, and the parent's lane is not meant.
       case "SUBAGENT_FINISHED":
       case "SUBAGENT_ERROR":
         if (typeof event.subagentRunId === "string") this.#close(event.subagentRunId, emit);
-        return;
+        break;
       default:
         this.#close(event.subagentRunId ?? undefined, emit);
     }

@@ -53,3 +53,8 @@ function ownCopy(container: Container, copied: Set<object>): Container {
   copied.add(copy);
   return copy;
 }
+
+/** Why a patch did not apply, without the document that the library appends to its messages. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? (error.message.split("\n", 1)[0] ?? "") : String(error);
+}

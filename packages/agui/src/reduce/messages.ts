@@ -1,4 +1,11 @@
 import type { AssistantMessage, JsonObject, Message, ToolCall } from "../types.ts";
+import type { RuleName } from "../verify/rules.ts";
+
+/** What events about messages are folded into, and where what is wrong with them goes. */
+export interface Conversation {
+  readonly messages: MessageList;
+  readonly warn: (rule: RuleName, message: string) => void;
+}
 
 /** A tool call and the message that carries it. */
 export interface PlacedToolCall {
@@ -12,6 +19,8 @@ export interface PlacedToolCall {
  */
 export class MessageList {
   #messages: Message[] = [];
+  /** What was found last: most events are the next delta of the same message. */
+  #last: Message | undefined;
   readonly #byId = new Map<string, Message>();
   readonly #toolCalls = new Map<string, PlacedToolCall>();
 
@@ -20,7 +29,9 @@ export class MessageList {
   }
 
   get(id: string): Message | undefined {
-    return this.#byId.get(id);
+    if (this.#last?.id === id) return this.#last;
+    this.#last = this.#byId.get(id);
+    return this.#last;
   }
 
   toolCall(id: string): PlacedToolCall | undefined {
@@ -45,7 +56,9 @@ export class MessageList {
     const namesake = this.#byId.get(answer.id);
     const isFirst = namesake === undefined || this.#messages.indexOf(namesake) >= position;
     this.#messages.splice(position, 0, answer);
-    if (isFirst) this.#byId.set(answer.id, answer);
+    if (!isFirst) return;
+    this.#byId.set(answer.id, answer);
+    this.#last = undefined;
   }
 
   replace(old: Message, replacement: Message): void {
@@ -55,6 +68,7 @@ export class MessageList {
   /** Takes over a whole list. */
   reset(messages: Message[]): void {
     this.#messages = messages;
+    this.#last = undefined;
     this.#byId.clear();
     this.#toolCalls.clear();
     for (const message of messages) this.#index(message);

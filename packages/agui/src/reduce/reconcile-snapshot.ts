@@ -42,7 +42,7 @@ function activityAuthority(
   const declaration = metadata["@ag-ui/client"];
   if (typeof declaration !== "object" || !declaration || Array.isArray(declaration)) return () => false;
   if (!Object.hasOwn(declaration, "authoritativeActivityTypes")) return () => showsActivity;
-  const types = (declaration as JsonObject)["authoritativeActivityTypes"];
+  const types = (declaration as JsonObject).authoritativeActivityTypes;
   if (types === null) return () => true;
   const isList = Array.isArray(types) && types.every((type) => typeof type === "string");
   return isList ? (activityType) => types.includes(activityType) : () => false;

@@ -1,17 +1,11 @@
-import type {
-  AguiEvent,
-  AssistantMessage,
-  EventOf,
-  Interrupt,
-  Json,
-  Message,
-  ToolCall,
-  ToolMessage,
-} from "../types.ts";
+import type { AguiEvent, EventOf, Interrupt, Json, Message } from "../types.ts";
 import { type EntityKind, type History, kindOf, type Owner } from "../verify/owners.ts";
-import type { RuleName, RuleWarning } from "../verify/rules.ts";
-import { applyPatch } from "./json-patch.ts";
-import { copyMessage, MessageList, mergeMetadata } from "./messages.ts";
+import type { RuleWarning } from "../verify/rules.ts";
+import { foldActivityDelta, foldActivitySnapshot } from "./fold-activities.ts";
+import { foldContent, foldMessageEnd, foldMessageStart } from "./fold-messages.ts";
+import { foldArguments, foldToolCallEnd, foldToolCallStart, foldToolResult } from "./fold-tool-calls.ts";
+import { applyPatch, reasonOf } from "./json-patch.ts";
+import { type Conversation, copyMessage, MessageList } from "./messages.ts";
 import { reconcileSnapshot } from "./reconcile-snapshot.ts";
 
 export interface ReducerOptions {
@@ -60,27 +54,25 @@ export function createReducer(options: ReducerOptions = {}): Reducer {
 }
 
 class ConversationReducer implements Reducer {
-  readonly #messages = new MessageList();
-  readonly #onWarning: ((warning: RuleWarning) => void) | undefined;
+  readonly #conversation: Conversation;
   #state: Json;
   #pendingInterrupts: readonly Interrupt[] = [];
   /** The tool calls of the current run, and those of them that are answered. */
-  #started = new Set<string>();
-  #answered = new Set<string>();
+  readonly #started = new Set<string>();
+  readonly #answered = new Set<string>();
   #namedPending: readonly string[] | undefined;
   /** Of the current run, by message id. */
-  #reasoningOwners = new Map<string, string>();
-  /** What the last delta went to: most events are the next one. */
-  #last: Message | undefined;
+  readonly #reasoningOwners = new Map<string, string>();
 
   constructor(options: ReducerOptions) {
-    this.#messages.reset((options.messages ?? []).map(copyMessage));
+    const messages = new MessageList();
+    messages.reset((options.messages ?? []).map(copyMessage));
+    this.#conversation = { messages, warn: (rule, message) => options.onWarning?.({ rule, message }) };
     this.#state = options.state === undefined ? {} : options.state;
-    this.#onWarning = options.onWarning;
   }
 
   get messages(): readonly Message[] {
-    return this.#messages.all;
+    return this.#conversation.messages.all;
   }
 
   get state(): Json {
@@ -96,289 +88,132 @@ class ConversationReducer implements Reducer {
   }
 
   snapshotMessages(): Message[] {
-    return this.#messages.all.map((message) => {
+    return this.messages.map((message) => {
       const copy = copyMessage(message);
-      if (copy.role !== "reasoning" || copy.subagentRunId !== undefined) return copy;
       const owner = this.#reasoningOwners.get(copy.id);
-      return owner === undefined ? copy : { ...copy, subagentRunId: owner };
+      if (copy.role === "reasoning" && owner !== undefined) copy.subagentRunId ??= owner;
+      return copy;
     });
   }
 
   ownerOf(kind: EntityKind, id: string): Owner | undefined {
-    const message = kind === "toolCall" ? this.#messages.toolCall(id)?.message : this.#messages.get(id);
+    const { messages } = this.#conversation;
+    const message = kind === "toolCall" ? messages.toolCall(id)?.message : messages.get(id);
     if (message === undefined || (kind !== "toolCall" && kindOf(message.role) !== kind)) return undefined;
     return { subagentRunId: message.subagentRunId };
   }
 
   hasToolCall(toolCallId: string): boolean {
-    return this.#messages.toolCall(toolCallId) !== undefined;
+    return this.#conversation.messages.toolCall(toolCallId) !== undefined;
   }
 
   push(event: AguiEvent): void {
+    const conversation = this.#conversation;
     switch (event.type) {
       case "TEXT_MESSAGE_CONTENT":
       case "REASONING_MESSAGE_CONTENT":
-        return this.#appendContent(event);
+        foldContent(conversation, event);
+        break;
       case "TOOL_CALL_ARGS":
-        return this.#appendArguments(event);
+        foldArguments(conversation, event);
+        break;
       case "TEXT_MESSAGE_START":
       case "REASONING_MESSAGE_START":
-        return this.#startMessage(event);
+        foldMessageStart(conversation, event);
+        break;
       case "TEXT_MESSAGE_END":
       case "REASONING_MESSAGE_END":
-        return this.#endMessage(event);
+        foldMessageEnd(conversation, event);
+        break;
       case "TOOL_CALL_START":
-        return this.#startToolCall(event);
+        this.#started.add(event.toolCallId);
+        foldToolCallStart(conversation, event);
+        break;
       case "TOOL_CALL_END":
-        return this.#endToolCall(event);
+        foldToolCallEnd(conversation, event);
+        break;
       case "TOOL_CALL_RESULT":
-        return this.#toolResult(event);
+        this.#answered.add(event.toolCallId);
+        foldToolResult(conversation, event);
+        break;
       case "STATE_SNAPSHOT":
         this.#state = event.snapshot;
-        return;
+        break;
       case "STATE_DELTA":
-        return this.#patchState(event);
+        this.#patchState(event);
+        break;
       case "MESSAGES_SNAPSHOT":
-        return this.#messagesSnapshot(event);
+        this.#messagesSnapshot(event);
+        break;
       case "ACTIVITY_SNAPSHOT":
-        return this.#activitySnapshot(event);
+        foldActivitySnapshot(conversation, event);
+        break;
       case "ACTIVITY_DELTA":
-        return this.#patchActivity(event);
+        foldActivityDelta(conversation, event);
+        break;
       case "RUN_STARTED":
-        return this.#startRun(event);
+        this.#startRun(event);
+        break;
       case "RUN_FINISHED":
-        return this.#finishRun(event);
+        this.#finishRun(event);
+        break;
       case "REASONING_START":
         if (event.subagentRunId != null) this.#reasoningOwners.set(event.messageId, event.subagentRunId);
-        return;
+        break;
       case "REASONING_ENCRYPTED_VALUE":
-        return this.#encryptedValue(event);
+        this.#encryptedValue(event);
+        break;
       case "TEXT_MESSAGE_CHUNK":
       case "TOOL_CALL_CHUNK":
       case "REASONING_MESSAGE_CHUNK":
-        return this.#warn("chunk_not_expanded", `${event.type} has to be expanded before.`);
+        conversation.warn("chunk_not_expanded", `${event.type} has to be expanded before.`);
     }
-  }
-
-  #startMessage(event: EventOf<"TEXT_MESSAGE_START" | "REASONING_MESSAGE_START">): void {
-    const existing = this.#messages.get(event.messageId);
-    if (existing?.role === "activity") return this.#warnKind(event.type, existing);
-    const message = existing ?? newMessage(event);
-    mergeMetadata(message, event.metadata);
-    if (existing === undefined) this.#messages.append(message);
-    this.#last = message;
-  }
-
-  #appendContent(event: EventOf<"TEXT_MESSAGE_CONTENT" | "REASONING_MESSAGE_CONTENT">): void {
-    const message = this.#streamed(event);
-    if (message === undefined) return;
-    message.content = typeof message.content === "string" ? message.content + event.delta : event.delta;
-    if (event.metadata !== undefined) mergeMetadata(message, event.metadata);
-  }
-
-  #endMessage(event: EventOf<"TEXT_MESSAGE_END" | "REASONING_MESSAGE_END">): void {
-    const message = this.#streamed(event);
-    if (message !== undefined) mergeMetadata(message, event.metadata);
-  }
-
-  /** The message that a delta or an end is for. An activity's content is no text to append to. */
-  #streamed(event: { type: string; messageId: string }): Exclude<Message, { role: "activity" }> | undefined {
-    const last = this.#last;
-    const message = last?.id === event.messageId ? last : this.#messages.get(event.messageId);
-    if (message === undefined) {
-      this.#warn(
-        "unknown_message",
-        `${event.type} names message '${event.messageId}', which does not exist.`,
-      );
-      return undefined;
-    }
-    if (message.role === "activity") {
-      this.#warnKind(event.type, message);
-      return undefined;
-    }
-    this.#last = message;
-    return message;
-  }
-
-  #startToolCall(event: EventOf<"TOOL_CALL_START">): void {
-    const { toolCallId, toolCallName } = event;
-    this.#started.add(toolCallId);
-    const existing = this.#messages.toolCall(toolCallId)?.call;
-    if (existing !== undefined) {
-      if (existing.function.name !== toolCallName) {
-        this.#warn(
-          "tool_call_renamed",
-          `Tool call '${toolCallId}' was '${existing.function.name}' and is started again as '${toolCallName}'.`,
-        );
-        existing.function.name = toolCallName;
-      }
-      mergeMetadata(existing, event.metadata);
-      return;
-    }
-    const call: ToolCall = {
-      id: toolCallId,
-      type: "function",
-      function: { name: toolCallName, arguments: "" },
-    };
-    mergeMetadata(call, event.metadata);
-    this.#messages.addToolCall(this.#carrierOf(event), call);
-  }
-
-  /** The message for a tool call: the parent it names, or a new one under the parent's or the call's own id. */
-  #carrierOf(event: EventOf<"TOOL_CALL_START">): AssistantMessage {
-    const { toolCallId, parentMessageId } = event;
-    const parent = parentMessageId ? this.#messages.get(parentMessageId) : undefined;
-    if (parent?.role === "assistant") return parent;
-    if (parent !== undefined) this.#warnKind(event.type, parent);
-    const id = parentMessageId && parent === undefined ? parentMessageId : toolCallId;
-    const created: AssistantMessage = { id, role: "assistant", toolCalls: [] };
-    if (event.subagentRunId != null && this.#messages.get(id) === undefined) {
-      created.subagentRunId = event.subagentRunId;
-    }
-    this.#messages.append(created);
-    return created;
-  }
-
-  #appendArguments(event: EventOf<"TOOL_CALL_ARGS">): void {
-    const call = this.#calledBy(event);
-    if (call === undefined) return;
-    call.function.arguments += event.delta;
-    if (event.metadata !== undefined) mergeMetadata(call, event.metadata);
-  }
-
-  #endToolCall(event: EventOf<"TOOL_CALL_END">): void {
-    const call = this.#calledBy(event);
-    if (call !== undefined) mergeMetadata(call, event.metadata);
-  }
-
-  #calledBy(event: { type: string; toolCallId: string }): ToolCall | undefined {
-    const placed = this.#messages.toolCall(event.toolCallId);
-    if (placed !== undefined) return placed.call;
-    this.#warn(
-      "unknown_tool_call",
-      `${event.type} names tool call '${event.toolCallId}', which does not exist.`,
-    );
-    return undefined;
-  }
-
-  #toolResult(event: EventOf<"TOOL_CALL_RESULT">): void {
-    const { messageId, toolCallId, content, subagentRunId } = event;
-    this.#answered.add(toolCallId);
-    const answer: ToolMessage = { id: messageId, role: "tool", toolCallId, content };
-    if (subagentRunId != null) answer.subagentRunId = subagentRunId;
-    mergeMetadata(answer, event.metadata);
-    const asking = this.#messages.toolCall(toolCallId)?.message;
-    // A namesake of the message may have become the first of its id.
-    this.#last = undefined;
-    if (asking !== undefined) return this.#messages.insertAnswer(answer, asking);
-    this.#messages.append(answer);
-    this.#warn(
-      "orphan_tool_result",
-      `The result '${messageId}' answers tool call '${toolCallId}', which nothing made.`,
-    );
   }
 
   #patchState({ delta }: EventOf<"STATE_DELTA">): void {
     try {
       this.#state = applyPatch(this.#state, delta);
     } catch (error) {
-      this.#warn("patch_not_applicable", `STATE_DELTA does not apply: ${reasonOf(error)}`);
+      this.#conversation.warn("patch_not_applicable", `STATE_DELTA does not apply: ${reasonOf(error)}`);
     }
   }
 
-  #messagesSnapshot({ messages, metadata }: EventOf<"MESSAGES_SNAPSHOT">): void {
-    this.#last = undefined;
-    this.#messages.reset(reconcileSnapshot(this.#messages.all, messages.map(copyMessage), metadata));
-  }
-
-  #activitySnapshot(event: EventOf<"ACTIVITY_SNAPSHOT">): void {
-    const { messageId, activityType, content, subagentRunId, metadata } = event;
-    const existing = this.#messages.get(messageId);
-    const replaces = event.replace ?? true;
-    if (existing !== undefined && existing.role !== "activity" && !replaces) return;
-    if (existing?.role === "activity") {
-      if (replaces) {
-        Object.assign(existing, { activityType, content });
-        // Attribution comes anew with the content, and so may end.
-        if (subagentRunId != null) existing.subagentRunId = subagentRunId;
-        else delete existing.subagentRunId;
-      }
-      mergeMetadata(existing, metadata);
-      return;
-    }
-    const owner = subagentRunId == null ? {} : { subagentRunId };
-    const created: Message = { id: messageId, role: "activity", activityType, content, ...owner };
-    mergeMetadata(created, metadata);
-    this.#last = undefined;
-    if (existing === undefined) this.#messages.append(created);
-    else this.#messages.replace(existing, created);
-  }
-
-  #patchActivity(event: EventOf<"ACTIVITY_DELTA">): void {
-    const activity = this.#messages.get(event.messageId);
-    if (activity === undefined) {
-      return this.#warn(
-        "unknown_message",
-        `ACTIVITY_DELTA names '${event.messageId}', which does not exist.`,
-      );
-    }
-    if (activity.role !== "activity") return this.#warnKind(event.type, activity);
-    // Metadata does not depend on whether the patch applies.
-    mergeMetadata(activity, event.metadata);
-    try {
-      activity.content = applyPatch(activity.content, event.patch) as typeof activity.content;
-      activity.activityType = event.activityType;
-    } catch (error) {
-      const message = `ACTIVITY_DELTA of '${event.messageId}' does not apply: ${reasonOf(error)}`;
-      this.#warn("patch_not_applicable", message);
-    }
+  #messagesSnapshot({ messages: restated, metadata }: EventOf<"MESSAGES_SNAPSHOT">): void {
+    const { messages } = this.#conversation;
+    messages.reset(reconcileSnapshot(messages.all, restated.map(copyMessage), metadata));
   }
 
   #startRun({ input }: EventOf<"RUN_STARTED">): void {
-    this.#started = new Set();
-    this.#answered = new Set();
+    this.#started.clear();
+    this.#answered.clear();
     this.#namedPending = undefined;
-    this.#reasoningOwners = new Map();
+    this.#reasoningOwners.clear();
+    const { messages } = this.#conversation;
     for (const message of input?.messages ?? []) {
-      if (this.#messages.get(message.id) === undefined) this.#messages.append(copyMessage(message));
+      if (messages.get(message.id) === undefined) messages.append(copyMessage(message));
     }
   }
 
   #finishRun({ outcome }: EventOf<"RUN_FINISHED">): void {
-    this.#pendingInterrupts = outcome?.type === "interrupt" ? outcome.interrupts : [];
+    this.#pendingInterrupts = outcome?.type === "interrupt" ? outcome.interrupts.map(withoutNullTag) : [];
     const named = outcome?.type === "success" ? outcome.pendingToolCallIds : undefined;
     this.#namedPending = named !== undefined && named.length > 0 ? named : undefined;
   }
 
   #encryptedValue({ subtype, entityId, encryptedValue }: EventOf<"REASONING_ENCRYPTED_VALUE">): void {
+    const { messages } = this.#conversation;
     if (subtype === "tool-call") {
-      const placed = this.#messages.toolCall(entityId);
+      const placed = messages.toolCall(entityId);
       if (placed !== undefined) placed.call.encryptedValue = encryptedValue;
       return;
     }
-    const message = this.#messages.get(entityId);
+    const message = messages.get(entityId);
     if (message !== undefined && message.role !== "activity") message.encryptedValue = encryptedValue;
   }
-
-  #warnKind(type: string, { id, role }: Message): void {
-    this.#warn("message_kind_mismatch", `${type} names message '${id}', which has the role '${role}'.`);
-  }
-
-  #warn(rule: RuleName, message: string): void {
-    this.#onWarning?.({ rule, message });
-  }
 }
 
-function newMessage(event: EventOf<"TEXT_MESSAGE_START" | "REASONING_MESSAGE_START">): Message {
-  const owner = event.subagentRunId == null ? {} : { subagentRunId: event.subagentRunId };
-  if (event.type === "REASONING_MESSAGE_START") {
-    return { id: event.messageId, role: "reasoning", content: "", ...owner };
-  }
-  const name = event.name === undefined ? {} : { name: event.name };
-  return { id: event.messageId, role: event.role ?? "assistant", content: "", ...name, ...owner };
-}
-
-function reasonOf(error: unknown): string {
-  // The library appends the whole document to its messages.
-  return error instanceof Error ? (error.message.split("\n", 1)[0] ?? "") : String(error);
+function withoutNullTag(interrupt: Interrupt): Interrupt {
+  if (interrupt.subagentRunId !== null) return interrupt;
+  const { subagentRunId: _, ...rest } = interrupt;
+  return rest;
 }

@@ -1,8 +1,19 @@
 import type { AguiEvent, EventOf, OwnedEvent } from "../types.ts";
+import {
+  checkActivitySnapshot,
+  checkEncryptedValue,
+  checkMessageContinuation,
+  checkMessageStart,
+  checkReasoningContinuation,
+  checkReasoningStart,
+} from "./check-messages.ts";
+import { checkStepFinish, checkStepStart } from "./check-steps.ts";
+import { checkSubagentEnd, checkSubagentStart } from "./check-subagents.ts";
+import { checkToolCallContinuation, checkToolCallStart } from "./check-tool-calls.ts";
 import { type CloseOptions, OpenEntities } from "./open-entities.ts";
-import { type History, nameOf, Owners } from "./owners.ts";
+import { type History, Owners } from "./owners.ts";
 import { type RuleName, type RuleWarning, ViolationError } from "./rules.ts";
-import { checkSubagentFields } from "./subagent-fields.ts";
+import type { RunState } from "./run-state.ts";
 
 export interface VerifierOptions {
   /** Receives what is wrong but harmless to clients, now `orphan_tool_result`. Default: nobody. */
@@ -48,8 +59,7 @@ export function createVerifier(options: VerifierOptions = {}): Verifier {
 type Phase = "empty" | "active" | "finished" | "errored";
 
 class StreamVerifier implements Verifier {
-  readonly #open = new OpenEntities();
-  readonly #owners: Owners;
+  readonly #run: RunState;
   readonly #onWarning: ((warning: RuleWarning) => void) | undefined;
   readonly #history: History | undefined;
   readonly #maxEntities: number;
@@ -64,7 +74,8 @@ class StreamVerifier implements Verifier {
     this.#onWarning = options.onWarning;
     this.#history = options.history;
     this.#maxEntities = options.maxEntities ?? 1_000_000;
-    this.#owners = new Owners(options.history, () => this.#count());
+    const count = () => this.#count();
+    this.#run = { open: new OpenEntities(), owners: new Owners(options.history, count), count };
   }
 
   get isRunActive(): boolean {
@@ -84,6 +95,8 @@ class StreamVerifier implements Verifier {
       throw new ViolationError("null_attribution", `${event.type} has a subagentRunId of null.`);
     }
     this.#dispatch(event);
+    if (event.type === "TEXT_MESSAGE_CONTENT") this.#lastMessageId = event.messageId;
+    else if (event.type === "TEXT_MESSAGE_END") this.#lastMessageId = undefined;
   }
 
   end(): void {
@@ -93,57 +106,76 @@ class StreamVerifier implements Verifier {
   }
 
   closeOpen(options: CloseOptions = {}): AguiEvent[] {
-    return this.#open.closers(options);
+    return this.#run.open.closers(options);
   }
 
   openers(): AguiEvent[] {
-    return this.#open.openers();
+    return this.#run.open.openers();
   }
 
   #dispatch(event: AguiEvent): void {
+    const run = this.#run;
     switch (event.type) {
       case "TEXT_MESSAGE_START":
-        return this.#startMessage(event);
+        checkMessageStart(run, event);
+        break;
       case "TEXT_MESSAGE_CONTENT":
       case "TEXT_MESSAGE_END":
-        return this.#continueMessage(event);
+        checkMessageContinuation(run, event);
+        break;
       case "TOOL_CALL_START":
-        return this.#startToolCall(event);
+        checkToolCallStart(run, event);
+        break;
       case "TOOL_CALL_ARGS":
       case "TOOL_CALL_END":
-        return this.#continueToolCall(event);
+        checkToolCallContinuation(run, event);
+        break;
       case "TOOL_CALL_RESULT":
-        return this.#toolResult(event);
+        this.#toolResult(event);
+        break;
       case "STEP_STARTED":
-        return this.#startStep(event);
+        checkStepStart(run, event);
+        break;
       case "STEP_FINISHED":
-        return this.#finishStep(event);
+        checkStepFinish(run, event);
+        break;
       case "REASONING_START":
       case "REASONING_MESSAGE_START":
-        return this.#startReasoning(event);
+        checkReasoningStart(run, event);
+        break;
       case "REASONING_MESSAGE_CONTENT":
       case "REASONING_MESSAGE_END":
       case "REASONING_END":
-        return this.#continueReasoning(event);
+        checkReasoningContinuation(run, event);
+        break;
       case "REASONING_ENCRYPTED_VALUE":
-        return this.#encryptedValue(event);
+        checkEncryptedValue(run, event);
+        break;
       case "ACTIVITY_SNAPSHOT":
-        return this.#activitySnapshot(event);
+        checkActivitySnapshot(run, event);
+        break;
       case "ACTIVITY_DELTA":
-        return this.#owners.agree(event.type, event.subagentRunId, "activity", event.messageId);
+        run.owners.agree(event.type, event.subagentRunId, "activity", event.messageId);
+        break;
       case "SUBAGENT_STARTED":
-        return this.#startSubagent(event);
+        checkSubagentStart(run, event);
+        break;
       case "SUBAGENT_FINISHED":
       case "SUBAGENT_ERROR":
-        return this.#endSubagent(event);
+        checkSubagentEnd(run, event);
+        break;
       case "MESSAGES_SNAPSHOT":
-        return this.#owners.seed(event.messages, true);
+        run.owners.seed(event.messages, true);
+        break;
       case "RUN_STARTED":
-        return this.#startRun(event);
+        this.#startRun(event);
+        break;
       case "RUN_FINISHED":
-        return this.#finishRun(event);
+        this.#finishRun(event);
+        break;
       case "RUN_ERROR":
-        return this.#endRun("errored");
+        this.#endRun("errored");
+        break;
       case "TEXT_MESSAGE_CHUNK":
       case "TOOL_CALL_CHUNK":
       case "REASONING_MESSAGE_CHUNK":
@@ -171,7 +203,7 @@ class StreamVerifier implements Verifier {
   }
 
   #startRun(event: EventOf<"RUN_STARTED">): void {
-    this.#owners.seed(event.input?.messages, false);
+    this.#run.owners.seed(event.input?.messages, false);
     this.#phase = "active";
     this.#threadId = event.threadId;
     this.#runId = event.runId;
@@ -187,7 +219,7 @@ class StreamVerifier implements Verifier {
         );
       }
     }
-    const open = this.#open.describe();
+    const open = this.#run.open.describe();
     if (open.length > 0) {
       throw new ViolationError("run_finished_while_open", `RUN_FINISHED came with ${listed(open)} open.`);
     }
@@ -204,175 +236,18 @@ class StreamVerifier implements Verifier {
     this.#phase = phase;
     this.#lastMessageId = undefined;
     this.#entities = 0;
-    this.#open.clear();
-    this.#owners.clear();
-  }
-
-  #startMessage(event: EventOf<"TEXT_MESSAGE_START">): void {
-    const { messageId, subagentRunId } = event;
-    if (this.#open.messages.has(messageId)) {
-      throw new ViolationError("message_already_open", `Message '${messageId}' is already open.`);
-    }
-    this.#owners.agree(event.type, subagentRunId, "message", messageId);
-    this.#owners.claim("message", messageId, subagentRunId);
-    this.#open.messages.set(messageId, this.#open.place(event));
-    this.#lastMessageId = messageId;
-  }
-
-  #continueMessage(event: EventOf<"TEXT_MESSAGE_CONTENT" | "TEXT_MESSAGE_END">): void {
-    const { type, messageId, subagentRunId } = event;
-    if (!this.#open.messages.has(messageId)) {
-      throw new ViolationError(
-        "message_not_open",
-        `${type} names message '${messageId}', which is not open.`,
-      );
-    }
-    this.#owners.agree(type, subagentRunId, "message", messageId);
-    this.#lastMessageId = messageId;
-    if (type === "TEXT_MESSAGE_CONTENT") return;
-    this.#open.messages.delete(messageId);
-    this.#lastMessageId = undefined;
-  }
-
-  #startToolCall(event: EventOf<"TOOL_CALL_START">): void {
-    const { type, toolCallId, parentMessageId, subagentRunId } = event;
-    if (this.#open.toolCalls.has(toolCallId)) {
-      throw new ViolationError("tool_call_already_open", `Tool call '${toolCallId}' is already open.`);
-    }
-    const parent = parentMessageId === undefined ? undefined : this.#owners.get("message", parentMessageId);
-    if (parent !== undefined && parentMessageId !== undefined) {
-      this.#owners.agree(type, subagentRunId, "message", parentMessageId, "tool_call_parent_mismatch");
-    }
-    this.#owners.agree(type, subagentRunId, "toolCall", toolCallId);
-    const owner = this.#owners.get("toolCall", toolCallId);
-    if (owner === undefined) {
-      this.#owners.set("toolCall", toolCallId, subagentRunId ?? parent?.subagentRunId);
-    } else if (parent !== undefined && parent.subagentRunId !== owner.subagentRunId) {
-      throw new ViolationError(
-        "tool_call_parent_mismatch",
-        `Tool call '${toolCallId}' of ${nameOf(owner)} was re-opened in message '${parentMessageId}' of ${nameOf(parent)}.`,
-      );
-    }
-    this.#open.toolCalls.set(toolCallId, this.#open.place(event));
-  }
-
-  #continueToolCall({ type, toolCallId, subagentRunId }: EventOf<"TOOL_CALL_ARGS" | "TOOL_CALL_END">): void {
-    if (!this.#open.toolCalls.has(toolCallId)) {
-      throw new ViolationError(
-        "tool_call_not_open",
-        `${type} names tool call '${toolCallId}', which is not open.`,
-      );
-    }
-    this.#owners.agree(type, subagentRunId, "toolCall", toolCallId);
-    if (type === "TOOL_CALL_END") this.#open.toolCalls.delete(toolCallId);
+    this.#run.open.clear();
+    this.#run.owners.clear();
   }
 
   /** A result makes a message of its own; the newest one counts. Who answers may differ from who asked. */
   #toolResult({ messageId, toolCallId, subagentRunId }: EventOf<"TOOL_CALL_RESULT">): void {
-    this.#owners.set("message", messageId, subagentRunId);
-    if (this.#onWarning === undefined || this.#owners.get("toolCall", toolCallId) !== undefined) return;
+    const { owners } = this.#run;
+    owners.set("message", messageId, subagentRunId);
+    if (this.#onWarning === undefined || owners.get("toolCall", toolCallId) !== undefined) return;
     if (this.#history?.hasToolCall(toolCallId)) return;
     const message = `The result '${messageId}' answers tool call '${toolCallId}', which nothing made.`;
     this.#onWarning({ rule: "orphan_tool_result", message });
-  }
-
-  #startStep(event: EventOf<"STEP_STARTED">): void {
-    const { stepName, subagentRunId } = event;
-    if (this.#open.stepsOf(subagentRunId)?.has(stepName)) {
-      throw new ViolationError(
-        "step_already_started",
-        `Step '${stepName}' of ${nameOf({ subagentRunId })} is already open.`,
-      );
-    }
-    this.#count();
-    this.#open.addStep(event);
-  }
-
-  #finishStep({ stepName, subagentRunId }: EventOf<"STEP_FINISHED">): void {
-    if (!this.#open.stepsOf(subagentRunId)?.has(stepName)) {
-      const owner = this.#open.stepOwner(stepName);
-      const hint = owner === undefined ? "" : `; one of that name is open for ${nameOf(owner)}`;
-      throw new ViolationError(
-        "step_not_started",
-        `STEP_FINISHED names step '${stepName}' of ${nameOf({ subagentRunId })}, which is not open${hint}.`,
-      );
-    }
-    this.#open.removeStep(subagentRunId, stepName);
-  }
-
-  /** A span and the message in it usually share an id: two sets of brackets, one owner. */
-  #startReasoning(event: EventOf<"REASONING_START" | "REASONING_MESSAGE_START">): void {
-    const { type, messageId, subagentRunId } = event;
-    const isSpan = type === "REASONING_START";
-    if ((isSpan ? this.#open.reasoningSpans : this.#open.reasoningMessages).has(messageId)) {
-      throw new ViolationError(
-        isSpan ? "reasoning_already_open" : "reasoning_message_already_open",
-        `${type} names '${messageId}', which is already open.`,
-      );
-    }
-    this.#owners.agree(type, subagentRunId, "reasoning", messageId);
-    this.#owners.claim("reasoning", messageId, subagentRunId);
-    if (event.type === "REASONING_START") this.#open.reasoningSpans.set(messageId, this.#open.place(event));
-    else this.#open.reasoningMessages.set(messageId, this.#open.place(event));
-  }
-
-  #continueReasoning(
-    event: EventOf<"REASONING_MESSAGE_CONTENT" | "REASONING_MESSAGE_END" | "REASONING_END">,
-  ): void {
-    const { type, messageId, subagentRunId } = event;
-    const isSpan = type === "REASONING_END";
-    const open = isSpan ? this.#open.reasoningSpans : this.#open.reasoningMessages;
-    if (!open.has(messageId)) {
-      throw new ViolationError(
-        isSpan ? "reasoning_not_open" : "reasoning_message_not_open",
-        `${type} names '${messageId}', which is not open.`,
-      );
-    }
-    this.#owners.agree(type, subagentRunId, "reasoning", messageId);
-    if (type !== "REASONING_MESSAGE_CONTENT") open.delete(messageId);
-  }
-
-  #encryptedValue({ type, subtype, entityId, subagentRunId }: EventOf<"REASONING_ENCRYPTED_VALUE">): void {
-    if (subtype === "tool-call") return this.#owners.agree(type, subagentRunId, "toolCall", entityId);
-    const kind = this.#owners.get("message", entityId) === undefined ? "reasoning" : "message";
-    this.#owners.agree(type, subagentRunId, kind, entityId);
-  }
-
-  /** Only a snapshot that replaces makes the activity anew, and so may change its owner. */
-  #activitySnapshot({ messageId, subagentRunId, replace }: EventOf<"ACTIVITY_SNAPSHOT">): void {
-    if (replace !== false) this.#owners.set("activity", messageId, subagentRunId);
-    else this.#owners.claim("activity", messageId, subagentRunId);
-  }
-
-  #startSubagent(event: EventOf<"SUBAGENT_STARTED">): void {
-    checkSubagentFields(event);
-    const { subagentRunId, parentSubagentRunId } = event;
-    const known = this.#open.subagents.get(subagentRunId);
-    if (known !== undefined) {
-      throw known.ended === undefined
-        ? new ViolationError("subagent_already_active", `Subagent '${subagentRunId}' is already active.`)
-        : new ViolationError("subagent_reused", `Subagent '${subagentRunId}' has ended in this run already.`);
-    }
-    if (parentSubagentRunId !== undefined && !this.#open.subagents.has(parentSubagentRunId)) {
-      throw new ViolationError(
-        "subagent_parent_unknown",
-        `Subagent '${subagentRunId}' names parent '${parentSubagentRunId}', which has not started in this run.`,
-      );
-    }
-    this.#count();
-    this.#open.subagents.set(subagentRunId, { started: this.#open.place(event), ended: undefined });
-  }
-
-  #endSubagent(event: EventOf<"SUBAGENT_FINISHED" | "SUBAGENT_ERROR">): void {
-    checkSubagentFields(event);
-    const subagent = this.#open.subagents.get(event.subagentRunId);
-    if (subagent === undefined || subagent.ended !== undefined) {
-      throw new ViolationError(
-        "subagent_not_active",
-        `${event.type} names subagent '${event.subagentRunId}', which is not active.`,
-      );
-    }
-    subagent.ended = this.#open.place(event);
   }
 
   #count(): void {

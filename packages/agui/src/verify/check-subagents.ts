@@ -1,7 +1,42 @@
 import type { EventOf } from "../types.ts";
 import { ViolationError } from "./rules.ts";
+import type { RunState } from "./run-state.ts";
 
 type Lifecycle = EventOf<"SUBAGENT_STARTED" | "SUBAGENT_FINISHED" | "SUBAGENT_ERROR">;
+
+export function checkSubagentStart({ open, count }: RunState, event: EventOf<"SUBAGENT_STARTED">): void {
+  checkFields(event);
+  const { subagentRunId, parentSubagentRunId } = event;
+  const known = open.subagents.get(subagentRunId);
+  if (known !== undefined) {
+    throw known.ended === undefined
+      ? new ViolationError("subagent_already_active", `Subagent '${subagentRunId}' is already active.`)
+      : new ViolationError("subagent_reused", `Subagent '${subagentRunId}' has ended in this run already.`);
+  }
+  if (parentSubagentRunId !== undefined && !open.subagents.has(parentSubagentRunId)) {
+    throw new ViolationError(
+      "subagent_parent_unknown",
+      `Subagent '${subagentRunId}' names parent '${parentSubagentRunId}', which has not started in this run.`,
+    );
+  }
+  count();
+  open.subagents.set(subagentRunId, { started: open.place(event), ended: undefined });
+}
+
+export function checkSubagentEnd(
+  { open }: RunState,
+  event: EventOf<"SUBAGENT_FINISHED" | "SUBAGENT_ERROR">,
+): void {
+  checkFields(event);
+  const subagent = open.subagents.get(event.subagentRunId);
+  if (subagent === undefined || subagent.ended !== undefined) {
+    throw new ViolationError(
+      "subagent_not_active",
+      `${event.type} names subagent '${event.subagentRunId}', which is not active.`,
+    );
+  }
+  subagent.ended = open.place(event);
+}
 
 const REQUIRED = {
   SUBAGENT_STARTED: ["subagentRunId", "name"],
@@ -15,11 +50,8 @@ const OPTIONAL = {
   SUBAGENT_ERROR: ["code"],
 } as const;
 
-/**
- * Checks the fields of a subagent's lifecycle, of which clients demand more than the types say. Events of an
- * agent in this process have passed no parser. Throws {@link ViolationError} `subagent_field_invalid`.
- */
-export function checkSubagentFields(event: Lifecycle): void {
+/** Clients check these too: events of an agent in the same process have passed no parser. */
+function checkFields(event: Lifecycle): void {
   const fields: Readonly<Record<string, unknown>> = { ...event };
   for (const field of REQUIRED[event.type]) {
     if (typeof fields[field] !== "string") fail(event, `needs a '${field}'`);
