@@ -1,4 +1,42 @@
+export { EventBatch } from "./codec/batch.ts";
+export { decodeEvent, encodeEvent } from "./codec/binary.ts";
+export { decodeRunAgentInput, encodeRunAgentInput } from "./codec/entity-codec.ts";
+export {
+  InvalidEventError,
+  MalformedEventError,
+  TooDeepError,
+  UnknownEventTypeError,
+} from "./codec/errors.ts";
+export { type Frame, FrameEncoder, readFrames } from "./codec/frames.ts";
+export { encodeEventJson } from "./codec/json-text.ts";
+export { decodeValue, encodeValue, MAX_VALUE_DEPTH } from "./codec/value.ts";
 export { createExpander, type EmitEvent, type Expander, type ExpanderOptions } from "./expand/expander.ts";
+export { hasBinaryForm } from "./json/binary-form.ts";
+export {
+  capabilitiesFromMessage,
+  capabilitiesToMessage,
+  contextFromMessage,
+  contextToMessage,
+  inputFromMessage,
+  inputToMessage,
+  interruptFromMessage,
+  interruptToMessage,
+  messageFromProto,
+  messageToProto,
+  resumeEntryFromMessage,
+  resumeEntryToMessage,
+  toolFromMessage,
+  toolToMessage,
+} from "./json/entity-messages.ts";
+export { eventFromMessage, eventToMessage } from "./json/event-message.ts";
+export { type ParsedEvent, parseEvent } from "./json/parse-event.ts";
+export {
+  checkRunAgentInput,
+  InvalidInputError,
+  type ParsedRunAgentInput,
+  parseRunAgentInput,
+} from "./json/parse-input.ts";
+export type { Problem } from "./json/problem.ts";
 export { applyPatch } from "./reduce/json-patch.ts";
 export { createReducer, type Reducer, type ReducerOptions } from "./reduce/reducer.ts";
 export type {

@@ -1,0 +1,44 @@
+import { explainEntity } from "../json/explain.ts";
+import type { RunAgentInput } from "../types.ts";
+import { ByteReader } from "./byte-reader.ts";
+import { ByteWriter, UnencodableError } from "./byte-writer.ts";
+import { type MESSAGE, RUN_AGENT_INPUT } from "./entity-shapes.ts";
+import { completeInput } from "./event-decoder.ts";
+import { type Draft, emptyOf, readFields } from "./read-fields.ts";
+import { readChatMessage } from "./read-message.ts";
+import { isUnion, type Shape, type Union } from "./shape.ts";
+import { type Loose, writeBody } from "./write-fields.ts";
+
+/** Encodes an object of this shape. Throws InvalidEventError with the path of what is wrong. */
+export function encodeEntity(described: Shape | Union, entity: object): Uint8Array {
+  const writer = new ByteWriter();
+  try {
+    writeBody(writer, described, entity as Loose);
+  } catch (error) {
+    throw error instanceof UnencodableError ? explainEntity(described, entity) : error;
+  }
+  return writer.take();
+}
+
+/** Decodes an object of this shape, which is a message of its own or one of the roles of Message. */
+export function decodeEntity(described: Shape | typeof MESSAGE, bytes: Uint8Array): Draft {
+  const reader = new ByteReader();
+  reader.reset(bytes, 0, bytes.length);
+  if (isUnion(described)) return readChatMessage(reader, bytes.length);
+  const draft = emptyOf(described);
+  readFields(reader, bytes.length, described.wireByNumber, draft);
+  return described === RUN_AGENT_INPUT ? completeInput(draft) : draft;
+}
+
+/**
+ * Encodes a run input as an agui.v1.RunAgentInput. Throws InvalidEventError with the path of what is wrong, or
+ * TooDeepError.
+ */
+export function encodeRunAgentInput(input: RunAgentInput): Uint8Array {
+  return encodeEntity(RUN_AGENT_INPUT, input);
+}
+
+/** Decodes an agui.v1.RunAgentInput. Lists that are absent come back empty. Throws MalformedEventError. */
+export function decodeRunAgentInput(bytes: Uint8Array): RunAgentInput {
+  return decodeEntity(RUN_AGENT_INPUT, bytes) as unknown as RunAgentInput;
+}

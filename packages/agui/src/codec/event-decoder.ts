@@ -1,0 +1,101 @@
+import type { AguiEvent } from "../types.ts";
+import { type ByteReader, LENGTH } from "./byte-reader.ts";
+import { MalformedEventError, UnknownEventTypeError } from "./errors.ts";
+import { BASE_FIELDS, EVENT_SHAPES_BY_ARM, type EventShape } from "./event-shapes.ts";
+import { type Draft, emptyOf, readField, readFields } from "./read-fields.ts";
+import { byNumber, wireFields } from "./wire-fields.ts";
+
+const BASE_TABLE = byNumber(
+  wireFields([{ kind: "integer", name: "type", number: 1, required: true, minimum: 0 }, ...BASE_FIELDS]),
+);
+/** The field of every event that holds its BaseEvent. */
+const BASE_EVENT = 1 * 8 + LENGTH;
+
+/**
+ * Reads the bytes of an agui.v1.Event up to `end`. Throws MalformedEventError for bytes that no AG-UI event
+ * has, and UnknownEventTypeError for an event of a later version. Fields of a later version are left out.
+ *
+ * The result is what the sender wrote: roles, outcomes and patch operations that AG-UI 1.0 does not have stay
+ * as they are. Where that matters, give the result to `parseEvent`.
+ */
+export function readEvent(reader: ByteReader, end: number): AguiEvent {
+  let described: EventShape | undefined;
+  let draft: Draft = {};
+  let unknown = false;
+  while (reader.position < end) {
+    const tag = reader.tag();
+    const found = EVENT_SHAPES_BY_ARM[tag >>> 3];
+    if (found === undefined) {
+      unknown ||= (tag & 7) === LENGTH;
+      reader.skip(tag);
+      continue;
+    }
+    if ((tag & 7) !== LENGTH || (described !== undefined && described !== found)) {
+      throw new MalformedEventError("not one event");
+    }
+    if (described === undefined) draft = emptyOf(found, { type: undefined });
+    described = found;
+    readBody(reader, reader.lengthEnd(), found, draft);
+  }
+  if (described === undefined) {
+    throw unknown ? new UnknownEventTypeError() : new MalformedEventError("no event");
+  }
+  return finish(described, draft);
+}
+
+/** Reads the fields of one event. Its base event lies flat in the draft, with the type as a number. */
+function readBody(reader: ByteReader, end: number, described: EventShape, draft: Draft): void {
+  const outer = reader.end;
+  reader.end = end;
+  while (reader.position < end) {
+    const tag = reader.tag();
+    if (tag === BASE_EVENT) {
+      draft.type ??= 0;
+      readFields(reader, reader.lengthEnd(), BASE_TABLE, draft);
+    } else {
+      readField(reader, described.wireByNumber[tag >>> 3], tag, draft);
+    }
+  }
+  reader.end = outer;
+}
+
+function finish(described: EventShape, draft: Draft): AguiEvent {
+  if (draft.type === undefined) throw new MalformedEventError("no base event");
+  if (draft.type !== described.typeNumber) {
+    throw new MalformedEventError(`${described.type} whose base event says type ${draft.type}`);
+  }
+  draft.type = described.type;
+  switch (described.type) {
+    case "TOOL_CALL_RESULT":
+      draft.content ??= [];
+      break;
+    case "RUN_FINISHED":
+    case "SUBAGENT_FINISHED":
+      finishOutcome(draft);
+      break;
+    case "RUN_STARTED":
+      finishInput(draft.input);
+  }
+  return draft as unknown as AguiEvent;
+}
+
+/** The wire has an empty string for an absent outcome. */
+function finishOutcome(draft: Draft): void {
+  const outcome = draft.outcome as Draft | undefined;
+  if (outcome === undefined) return;
+  if (outcome.type === "") delete draft.outcome;
+  else if (outcome.type === "interrupt") outcome.interrupts ??= [];
+}
+
+/** The wire cannot tell an absent list from an empty one; in an input they mean the same. */
+function finishInput(input: unknown): void {
+  if (input !== undefined) completeInput(input as Draft);
+}
+
+/** Gives an input that was read the lists that an empty one does not have on the wire. */
+export function completeInput(input: Draft): Draft {
+  input.tools ??= [];
+  input.context ??= [];
+  input.resume ??= [];
+  return input;
+}

@@ -1,0 +1,190 @@
+import { type ByteReader, LENGTH, VARINT } from "./byte-reader.ts";
+import { MESSAGE, PATCH_OPERATION, PATCH_OPERATIONS } from "./entity-shapes.ts";
+import { MalformedEventError } from "./errors.ts";
+import { readChatMessage } from "./read-message.ts";
+import { isUnion, type Shape, type Union } from "./shape.ts";
+import { readStruct, readValue } from "./value.ts";
+import type { WireField } from "./wire-fields.ts";
+
+/** An object that is being read. */
+export type Draft = { [name: string]: unknown };
+
+const isVarint = (field: WireField): boolean => field.kind === "boolean" || field.kind === "integer";
+
+/** Reads the fields of a message up to `end` into an object, which starts with what the wire leaves out. */
+export function readFields(
+  reader: ByteReader,
+  end: number,
+  table: readonly (WireField | undefined)[],
+  draft: Draft,
+): void {
+  const outer = reader.end;
+  reader.end = end;
+  while (reader.position < end) {
+    const tag = reader.tag();
+    readField(reader, table[tag >>> 3], tag, draft);
+  }
+  reader.end = outer;
+}
+
+/** Reads one field into an object, or skips it if it is not described or of another wire type. */
+export function readField(reader: ByteReader, field: WireField | undefined, tag: number, draft: Draft): void {
+  if (field === undefined || (tag & 7) !== (isVarint(field) ? VARINT : LENGTH)) reader.skip(tag);
+  else readKnownField(reader, field, draft);
+}
+
+function readKnownField(reader: ByteReader, field: WireField, draft: Draft): void {
+  const { name } = field;
+  switch (field.kind) {
+    case "string":
+      draft[name] = reader.string();
+      return;
+    case "boolean":
+      draft[name] = reader.bool();
+      return;
+    case "integer":
+      draft[name] = reader.int64();
+      return;
+    case "value":
+      setPresent(draft, name, readValue(reader, reader.lengthEnd(), draft[name]));
+      return;
+    case "object":
+      readObject(reader, field.asValue, name, draft);
+      return;
+    case "message":
+      draft[name] = readMessage(reader, field.shape, draft[name] as Draft | undefined);
+      return;
+    case "messages":
+      readItem(reader, name, field.shape, draft);
+      return;
+    case "strings":
+      push(draft, name, reader.string());
+      return;
+    case "text":
+      if (Array.isArray(draft[name])) throw new MalformedEventError("content both as text and in parts");
+      draft[name] = reader.string();
+      return;
+    case "parts":
+      if (typeof draft[name] === "string") throw new MalformedEventError("content both as text and in parts");
+      readItem(reader, name, field.shape, draft);
+      return;
+    case "variant":
+      outcomeOf(draft, name).type = reader.string();
+      return;
+    case "member":
+      readKnownField(reader, field.field, outcomeOf(draft, name));
+  }
+}
+
+function setPresent(draft: Draft, name: string, value: unknown): void {
+  if (value !== undefined) draft[name] = value;
+}
+
+function outcomeOf(draft: Draft, name: string): Draft {
+  draft[name] ??= { type: "" };
+  return draft[name] as Draft;
+}
+
+function push(draft: Draft, name: string, item: unknown): void {
+  const items = draft[name];
+  if (Array.isArray(items)) items.push(item);
+  else draft[name] = [item];
+}
+
+function readObject(reader: ByteReader, asValue: boolean, name: string, draft: Draft): void {
+  const end = reader.lengthEnd();
+  if (asValue) setPresent(draft, name, readValue(reader, end, draft[name]));
+  else draft[name] = readStruct(reader, end, (draft[name] as Draft | undefined) ?? {});
+}
+
+/** Reads an item of a list. Parts of a kind that is not known here are left out, as AG-UI's reader does. */
+export function readItem(reader: ByteReader, name: string, described: Shape | Union, draft: Draft): void {
+  const item = readMessage(reader, described, undefined);
+  if (item !== undefined) push(draft, name, item);
+  else draft[name] ??= [];
+}
+
+function readMessage(
+  reader: ByteReader,
+  described: Shape | Union,
+  prior: Draft | undefined,
+): Draft | undefined {
+  const end = reader.lengthEnd();
+  if (!isUnion(described)) {
+    const draft = prior ?? emptyOf(described);
+    readFields(reader, end, described.wireByNumber, draft);
+    return draft;
+  }
+  if (described === PATCH_OPERATION) return readOperation(reader, end);
+  if (described === MESSAGE) return readChatMessage(reader, end);
+  return readArms(reader, end, described, prior);
+}
+
+/** What a message of this shape holds when nothing was written: text without presence is empty. */
+export function emptyOf(described: Shape, draft: Draft = {}): Draft {
+  for (const field of described.wire) {
+    if (field.kind === "string" && !field.present) draft[field.name] = "";
+    else if (field.kind === "messages" && field.required) draft[field.name] = [];
+  }
+  return draft;
+}
+
+/** Reads a oneof of messages, whose field in use says which variant it is. */
+function readArms(
+  reader: ByteReader,
+  end: number,
+  described: Union,
+  prior: Draft | undefined,
+): Draft | undefined {
+  let draft = prior;
+  const outer = reader.end;
+  reader.end = end;
+  while (reader.position < end) {
+    const tag = reader.tag();
+    const variant = (tag & 7) === LENGTH ? variantByArm(described, tag >>> 3) : undefined;
+    if (variant === undefined) {
+      reader.skip(tag);
+      continue;
+    }
+    const [type, armShape] = variant;
+    if (draft !== undefined && draft.type !== type) throw new MalformedEventError("a part of two kinds");
+    draft ??= emptyOf(armShape, { type });
+    readFields(reader, reader.lengthEnd(), armShape.wireByNumber, draft);
+  }
+  reader.end = outer;
+  return hasUnknownSource(draft) ? undefined : draft;
+}
+
+/** A part whose source is of a kind that is not known here is of no use. */
+const hasUnknownSource = (draft: Draft | undefined): boolean =>
+  draft !== undefined && "source" in draft && draft.source === undefined;
+
+function variantByArm(described: Union, arm: number): [string, Shape] | undefined {
+  for (const variant of described.variants) if (variant[1].arm === arm) return variant;
+  return undefined;
+}
+
+const OPERATION_FIELDS: readonly (WireField | undefined)[] = [
+  undefined,
+  undefined,
+  { kind: "string", name: "path", number: 2, required: true, present: false },
+  { kind: "string", name: "from", number: 3, required: false, present: true },
+  { kind: "value", name: "value", number: 4, required: false },
+];
+const OPERATION_TAG = 8;
+
+function readOperation(reader: ByteReader, end: number): Draft {
+  const draft: Draft = { op: PATCH_OPERATIONS[0], path: "" };
+  const outer = reader.end;
+  reader.end = end;
+  while (reader.position < end) {
+    const tag = reader.tag();
+    if (tag === OPERATION_TAG) draft.op = operationName(reader.int32());
+    else readField(reader, OPERATION_FIELDS[tag >>> 3], tag, draft);
+  }
+  reader.end = outer;
+  return draft;
+}
+
+/** An operation of a later version keeps its number, which no reader takes for an operation. */
+const operationName = (number: number): string => PATCH_OPERATIONS[number] ?? String(number);

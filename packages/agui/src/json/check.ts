@@ -1,0 +1,185 @@
+import type { Field, Shape, Union } from "../codec/shape.ts";
+import { isUnion } from "../codec/shape.ts";
+import { isPointer } from "../codec/write-fields.ts";
+import { isObject, type Loose, nameOf, type Problem, pointerOf, valueProblem } from "./problem.ts";
+
+/** How strictly to read. */
+export interface CheckOptions {
+  /**
+   * Drop members of unions that AG-UI 1.0 does not know, such as a message of an unknown role, with a warning,
+   * as AG-UI's readers do. Otherwise they are problems.
+   */
+  dropUnknownMembers: boolean;
+  /** Look into values that AG-UI leaves open, for what has no binary form. */
+  lookIntoValues: boolean;
+}
+
+/** Stands for a value of a kind that is not known here. */
+const DROP = Symbol("drop");
+
+/**
+ * Reads JSON against a shape: collects all problems, and strips what is not described. What is right as it is
+ * comes back itself; only what has to change is copied.
+ */
+export class Checker {
+  readonly problems: Problem[] = [];
+  readonly warnings: string[] = [];
+  readonly #options: CheckOptions;
+  readonly #path: (string | number)[] = [];
+
+  constructor(options: CheckOptions) {
+    this.#options = options;
+  }
+
+  /** Checks an object of this shape. The result is of use only if there are no problems. */
+  check(value: unknown, described: Shape | Union): Loose {
+    const result = this.#member(value, described);
+    return isObject(result) ? result : {};
+  }
+
+  #object(value: unknown, described: Shape): Loose | typeof DROP {
+    if (!isObject(value)) {
+      this.#report("type", `must be an object, not ${nameOf(value)}`);
+      return {};
+    }
+    let result = described.open ? value : this.#strip(value, described);
+    for (const field of described.fields) {
+      const before = Object.hasOwn(result, field.name) ? result[field.name] : undefined;
+      this.#path.push(field.name);
+      const after = this.#field(before, field);
+      this.#path.pop();
+      if (after === DROP) return DROP;
+      if (after === before) continue;
+      if (result === value) result = { ...value };
+      if (after === undefined) delete result[field.name];
+      else result[field.name] = after;
+    }
+    return result;
+  }
+
+  #strip(value: Loose, described: Shape): Loose {
+    let result = value;
+    for (const name of Object.keys(value)) {
+      if (described.names.has(name)) continue;
+      if (result === value) result = { ...value };
+      delete result[name];
+      this.warnings.push(`Removed ${pointerOf([...this.#path, name])}, which AG-UI does not describe`);
+    }
+    return result;
+  }
+
+  #field(value: unknown, field: Field): unknown {
+    if (value === undefined || (value === null && !(field.kind === "value" && field.required))) {
+      if (field.required) this.#report("required", "is required");
+      return undefined;
+    }
+    const before = this.warnings.length;
+    const result = this.#present(value, field);
+    if (result !== DROP || field.required) return result;
+    this.warnings.length = before;
+    this.#warnDropped();
+    return undefined;
+  }
+
+  #present(value: unknown, field: Field): unknown {
+    switch (field.kind) {
+      case "string":
+        return this.#string(value, field.values, field.pointer);
+      case "boolean":
+        if (typeof value !== "boolean") this.#report("type", `must be true or false, not ${nameOf(value)}`);
+        return value;
+      case "integer":
+        return this.#integer(value, field.minimum);
+      case "value":
+        return this.#value(value);
+      case "object":
+        if (!isObject(value)) this.#report("type", `must be an object, not ${nameOf(value)}`);
+        return this.#value(value);
+      case "message":
+        return this.#member(value, field.shape);
+      case "messages":
+        return this.#list(value, field.minimum, (item) => this.#member(item, field.shape));
+      case "strings":
+        return this.#list(value, 0, (item) => this.#string(item));
+      case "content":
+        if (typeof value === "string") return value;
+        if (Array.isArray(value)) return this.#list(value, 0, (item) => this.#member(item, field.parts));
+        this.#report("type", `must be a string or a list of parts, not ${nameOf(value)}`);
+        return value;
+      case "outcome":
+        return this.#member(value, field.union);
+    }
+  }
+
+  #string(value: unknown, values?: readonly string[], pointer = false): unknown {
+    if (typeof value !== "string") this.#report("type", `must be a string, not ${nameOf(value)}`);
+    else if (values !== undefined && !values.includes(value)) {
+      this.#report("one_of", `must be one of ${values.join(", ")}, not ${JSON.stringify(value)}`);
+    } else if (pointer && !isPointer(value)) {
+      this.#report("json_pointer", `must be a JSON Pointer, not ${JSON.stringify(value)}`);
+    }
+    return value;
+  }
+
+  #integer(value: unknown, minimum: number): unknown {
+    if (typeof value !== "number") this.#report("type", `must be a number, not ${nameOf(value)}`);
+    else if (!Number.isSafeInteger(value))
+      this.#report("safe_integer", `must be a whole number, not ${value}`);
+    else if (value < minimum) this.#report("minimum", `must be at least ${minimum}, not ${value}`);
+    return value;
+  }
+
+  #value(value: unknown): unknown {
+    if (!this.#options.lookIntoValues) return value;
+    const problem = valueProblem(value, pointerOf(this.#path));
+    if (problem !== undefined) this.problems.push(problem);
+    return value;
+  }
+
+  #member(value: unknown, described: Shape | Union): unknown {
+    if (!isUnion(described)) return this.#object(value, described);
+    if (!isObject(value)) {
+      this.#report("type", `must be an object, not ${nameOf(value)}`);
+      return value;
+    }
+    const tag = Object.hasOwn(value, described.tag) ? value[described.tag] : undefined;
+    const variant = typeof tag === "string" ? described.variants.get(tag) : undefined;
+    if (variant !== undefined) return this.#object(value, variant);
+    if (this.#options.dropUnknownMembers) return DROP;
+    this.#path.push(described.tag);
+    if (tag === undefined) this.#report("required", "is required");
+    else this.#string(tag, [...described.variants.keys()]);
+    this.#path.pop();
+    return value;
+  }
+
+  #list(value: unknown, minimum: number, check: (item: unknown) => unknown): unknown {
+    if (!Array.isArray(value)) {
+      this.#report("type", `must be a list, not ${nameOf(value)}`);
+      return value;
+    }
+    if (value.length < minimum) this.#report("min_items", `must have at least ${minimum} item`);
+    let changed = false;
+    const result: unknown[] = [];
+    for (let index = 0; index < value.length; index++) {
+      this.#path.push(index);
+      const before = this.warnings.length;
+      const item = check(value[index]);
+      if (item === DROP) {
+        this.warnings.length = before;
+        this.#warnDropped();
+      } else result.push(item);
+      this.#path.pop();
+      changed ||= item !== value[index];
+    }
+    return changed ? result : value;
+  }
+
+  #warnDropped(): void {
+    this.warnings.push(`Removed ${pointerOf(this.#path)}, which is of a kind that AG-UI does not describe`);
+  }
+
+  #report(rule: string, message: string): void {
+    this.problems.push({ path: pointerOf(this.#path), message, rule });
+  }
+}
