@@ -1,0 +1,80 @@
+import type { RunInfo } from "./entries.ts";
+
+/** What a run does when nobody who started or joined it is connected any more. */
+export interface DisconnectPolicy {
+  readonly action: "continue" | "cancel";
+  /** How long `cancel` waits for somebody to attach again. */
+  readonly graceMs: number;
+}
+
+/** A run that was accepted by this process and has not ended. */
+export class ActiveRun {
+  /** The run as it stands. */
+  info: RunInfo;
+  /** Aborts when the run is cancelled, when it ended, and when the engine closes. */
+  readonly controller = new AbortController();
+  /** Resolves when its first event is durable, or when it failed to begin. */
+  readonly begun: Promise<void>;
+  /** Resolves with the run when its terminal event is durable. */
+  readonly ended: Promise<RunInfo>;
+  /** Set while an agent works on it: ends it as cancelled. */
+  stop: ((outcome: "cancelled" | "shutdown") => void) | undefined;
+  readonly #policy: DisconnectPolicy;
+  readonly #onAbandoned: () => void;
+  #resolveEnded: (info: RunInfo) => void = () => {};
+  #resolveBegun: () => void = () => {};
+  #isEnded = false;
+  #attached = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(info: RunInfo, policy: DisconnectPolicy, onAbandoned: () => void) {
+    this.info = info;
+    this.#policy = policy;
+    this.#onAbandoned = onAbandoned;
+    this.begun = new Promise((resolve) => {
+      this.#resolveBegun = resolve;
+    });
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** How many connections started, joined or observe it. */
+  get attached(): number {
+    return this.#attached;
+  }
+
+  attach(): void {
+    this.#attached++;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  detach(): void {
+    this.#attached--;
+    if (this.#attached > 0 || this.#isEnded || this.#policy.action === "continue") return;
+    this.#timer = setTimeout(() => {
+      if (this.#attached === 0 && !this.#isEnded) this.#onAbandoned();
+    }, this.#policy.graceMs);
+    this.#timer.unref?.();
+  }
+
+  /** Its first events are durable. */
+  begin(): void {
+    this.#resolveBegun();
+  }
+
+  /** Its terminal event is durable, or it never began. */
+  end(info: RunInfo): void {
+    this.info = info;
+    this.#isEnded = true;
+    clearTimeout(this.#timer);
+    this.controller.abort(new Error("the run has ended"));
+    this.#resolveBegun();
+    this.#resolveEnded(info);
+  }
+}

@@ -1,0 +1,92 @@
+import type { CatalogEntry } from "@dragoman/event-log";
+import type { Interrupt, ResumeEntry } from "@dragoman/agui";
+
+/** Where a run is in its life. */
+export type RunState = "queued" | "running" | "succeeded" | "failed" | "canceled" | "interrupted";
+
+/** A run as the catalog has it. Times are milliseconds since 1970. */
+export interface RunInfo {
+  readonly namespace: string;
+  readonly sessionId: string;
+  readonly runId: string;
+  readonly agentId: string;
+  readonly createTime: number;
+  readonly state: RunState;
+  /** Hex of the fingerprint of its input; see {@link fingerprintOf}. */
+  readonly fingerprint: string;
+  /** The number of the record that holds its input. */
+  readonly inputRecord: number;
+  /** The sequence of its first event; 0 before there is one. */
+  readonly firstSequence: number;
+  /** The sequence of its last event, once it ended; while it runs, as of its start. */
+  readonly lastSequence: number;
+  readonly endTime?: number;
+  readonly errorCode?: string;
+  readonly errorMessage?: string;
+  readonly parentRunId?: string;
+  /** Who made it: `agent`, or what changed the session outside of a run. */
+  readonly origin: string;
+  /** Whether its events were delivered as they were, unchecked; for tests. */
+  readonly unverified?: boolean;
+  /** Whether its end must be `cancelled`, whatever happens: the intent is durable. */
+  readonly cancelRequested?: boolean;
+  readonly warningCount: number;
+  readonly droppedEventCount: number;
+}
+
+/** A session as the catalog has it, as of its last run boundary. */
+export interface SessionInfo {
+  readonly namespace: string;
+  readonly sessionId: string;
+  readonly createTime: number;
+  readonly updateTime: number;
+  readonly agentId: string;
+  readonly state: "active" | "ended" | "expired";
+  readonly runCount: number;
+  readonly messageCount: number;
+  readonly title: string;
+  readonly endTime?: number;
+}
+
+/** An interrupt as the catalog has it. */
+export interface InterruptInfo {
+  readonly namespace: string;
+  readonly sessionId: string;
+  /** The run that ended with it. With the id it is its key: ids are unique only per run. */
+  readonly runId: string;
+  readonly interrupt: Interrupt;
+  readonly createTime: number;
+  readonly state: "open" | "decided";
+  /** The answer, once decided. */
+  readonly answer?: ResumeEntry;
+  /** The run that the answer came with. */
+  readonly decidedByRunId?: string;
+}
+
+const text = new TextEncoder();
+const utf8 = new TextDecoder();
+
+function encode(value: unknown): Uint8Array {
+  return text.encode(JSON.stringify(value));
+}
+
+/** Reads the value of a catalog entry that one of the functions below wrote. */
+export function readEntry<T extends RunInfo | SessionInfo | InterruptInfo>(entry: CatalogEntry): T {
+  return JSON.parse(utf8.decode(entry.value)) as T;
+}
+
+export function runEntry(run: RunInfo): CatalogEntry {
+  const { namespace, sessionId, runId, agentId, state, createTime } = run;
+  return { namespace, kind: "run", parent: sessionId, id: runId, label: agentId, state, order: createTime, value: encode(run) };
+}
+
+export function sessionEntry(session: SessionInfo): CatalogEntry {
+  const { namespace, sessionId, agentId, state, createTime } = session;
+  return { namespace, kind: "session", parent: "", id: sessionId, label: agentId, state, order: createTime, value: encode(session) };
+}
+
+export function interruptEntry(info: InterruptInfo): CatalogEntry {
+  const { namespace, sessionId, runId, interrupt, state, createTime } = info;
+  const id = JSON.stringify([runId, interrupt.id]);
+  return { namespace, kind: "interrupt", parent: sessionId, id, label: interrupt.id, state, order: createTime, value: encode(info) };
+}

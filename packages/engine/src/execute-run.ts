@@ -1,0 +1,205 @@
+import { type Agent, createRunPipeline, driveAgent, type RunPipeline } from "@dragoman/agent";
+import { type AguiEvent, encodeEvent, hasBinaryForm, type RunAgentInput, type RunErrorEvent, type RunFinishedEvent } from "@dragoman/agui";
+import type { ActiveRun } from "./active-run.ts";
+import { type Ending, finishRun } from "./finish-run.ts";
+import type { EngineLimits } from "./limits.ts";
+import type { Session } from "./session.ts";
+import type { SessionWriter } from "./writer.ts";
+
+/** What executing a run needs besides its session. */
+export interface ExecuteContext {
+  readonly limits: EngineLimits;
+  readonly now: () => number;
+  /** Aborts when the engine gives up: nothing is retried any more. */
+  readonly closed: AbortSignal;
+}
+
+/** The codes of the RUN_ERRORs that an engine writes, besides those of the agent's own pipeline. */
+export const runErrorCodes = {
+  /** The process that ran it ended; nobody knows how far the agent got. */
+  nodeLost: "NODE_LOST",
+  /** The server was stopped and did not wait longer. */
+  shutdown: "SERVER_SHUTDOWN",
+  /** A limit of the server was reached; the message names it. */
+  limit: "LIMIT_REACHED",
+  /** An event cannot be kept, such as one that is nested too deep. */
+  unstorable: "EVENT_NOT_STORABLE",
+  /** The store took no events; what was not stored was shown to nobody. */
+  storage: "STORAGE_FAILED",
+} as const;
+
+/**
+ * Runs an agent and appends what it emits, until the run has its terminal event in the log.
+ *
+ * @param before the events of the run that are in the log already
+ */
+export async function executeRun(
+  session: Session,
+  run: ActiveRun,
+  agent: Agent,
+  input: RunAgentInput,
+  before: readonly AguiEvent[],
+  context: ExecuteContext,
+): Promise<void> {
+  const execution = new Execution(await session.write(), run, agent, context);
+  const { pipeline } = execution;
+  execution.begin(before);
+  if (run.info.cancelRequested) run.stop?.("cancelled");
+  const timers = armTimers(execution, context.limits);
+  try {
+    const { agentId } = run.info;
+    const backpressure = () => execution.backpressure();
+    await driveAgent(agent, input, { signal: run.controller.signal, agentId }, pipeline, { backpressure });
+  } catch (error) {
+    execution.refuse(runErrorCodes.unstorable, error instanceof Error ? error.message : "the run could not go on");
+  } finally {
+    timers.stop();
+    run.stop = undefined;
+  }
+  await finishRun(session, run, execution.ending(), context);
+}
+
+class Execution {
+  readonly pipeline: RunPipeline;
+  readonly #writer: SessionWriter;
+  readonly #run: ActiveRun;
+  readonly #limits: EngineLimits;
+  readonly #unverified: boolean;
+  #isBeginning = false;
+  #eventCount = 0;
+  #warningCount = 0;
+  #terminal: { event: RunFinishedEvent | RunErrorEvent; bytes: Uint8Array | undefined } | undefined;
+  #refusal: { code: string; message: string } | undefined;
+  /** Grows with every event; tells a timer whether the agent is still there. */
+  activity = 0;
+
+  constructor(writer: SessionWriter, run: ActiveRun, agent: Agent, context: ExecuteContext) {
+    this.#writer = writer;
+    this.#run = run;
+    this.#limits = context.limits;
+    this.#unverified = agent.unverified === true;
+    this.pipeline = createRunPipeline({
+      threadId: run.info.sessionId,
+      runId: run.info.runId,
+      verify: !this.#unverified,
+      emit: (event, bytes) => this.#emit(event, bytes),
+      onWarning: () => {
+        this.#warningCount++;
+      },
+    });
+    run.stop = (outcome) => {
+      if (outcome === "shutdown") this.stop(runErrorCodes.shutdown, "The server was stopped before the run ended.");
+      else run.controller.abort(new Error("the run was cancelled"));
+    };
+  }
+
+  /** Tells the pipeline what the log holds of this run. */
+  begin(events: readonly AguiEvent[]): void {
+    this.#isBeginning = true;
+    for (const event of events) this.pipeline.inject(event);
+    this.#isBeginning = false;
+  }
+
+  /** Ends the run with an error of the host's own. The first one counts. */
+  refuse(code: string, message: string): void {
+    this.#refusal ??= { code, message };
+  }
+
+  /** Ends the run with an error of the host's own, now. */
+  stop(code: string, message: string): void {
+    this.refuse(code, message);
+    this.#run.controller.abort(new Error(message));
+  }
+
+  /** Holds the agent back while the store is behind, or stops it where the run cannot go on. */
+  backpressure(): Promise<void> | undefined {
+    if (this.#refusal || this.#writer.failure) {
+      this.#run.controller.abort(new Error("the run cannot go on"));
+      return Promise.resolve();
+    }
+    if (this.#writer.pendingBytes > this.#limits.pendingMaxBytes) return this.#writer.flush().catch(() => {});
+    return this.#writer.shouldYield ? this.#writer.yield() : undefined;
+  }
+
+  ending(): Ending {
+    const counts = { warningCount: this.#warningCount, droppedEventCount: this.pipeline.droppedCount };
+    if (this.#refusal) return { ...counts, refusal: this.#refusal };
+    return this.#terminal ? { ...counts, terminal: this.#terminal } : counts;
+  }
+
+  #emit(event: AguiEvent, bytes: Uint8Array | undefined): void {
+    this.activity++;
+    if (this.#isBeginning || this.#refusal || this.#writer.failure) return;
+    if (this.#unverified) {
+      this.#writeAsItIs(event, bytes);
+      return;
+    }
+    if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") {
+      this.#terminal = { event, bytes };
+      return;
+    }
+    this.#eventCount++;
+    if (this.#eventCount > this.#limits.runEventsMax) {
+      this.refuse(runErrorCodes.limit, `The run has more than ${this.#limits.runEventsMax} events (runEventsMax).`);
+      return;
+    }
+    this.#write(event, bytes);
+  }
+
+  #write(event: AguiEvent, bytes: Uint8Array | undefined): void {
+    try {
+      const encoded = bytes ?? (isShortDelta(event) ? undefined : encodeEvent(event));
+      const size = encoded?.length ?? 0;
+      if (size <= this.#limits.eventMaxBytes) {
+        this.#writer.push(event, encoded);
+        return;
+      }
+      const { eventMaxBytes } = this.#limits;
+      this.refuse(
+        runErrorCodes.limit,
+        `An event of type ${event.type} has ${size} bytes, more than ${eventMaxBytes} (eventMaxBytes).`,
+      );
+    } catch (error) {
+      const why = error instanceof Error ? error.message : "it cannot be encoded";
+      this.refuse(runErrorCodes.unstorable, `An event of type ${event.type} cannot be kept: ${why}`);
+    }
+  }
+
+  #writeAsItIs(event: AguiEvent, bytes: Uint8Array | undefined): void {
+    if (bytes !== undefined || hasBinaryForm(event)) this.#writer.push(event, bytes);
+    else this.#writer.pushJson(JSON.stringify(event) ?? "null");
+  }
+}
+
+/** A delta that is far from any limit: four of five events, encoded straight into the batch. */
+function isShortDelta(event: AguiEvent): boolean {
+  switch (event.type) {
+    case "TEXT_MESSAGE_CONTENT":
+    case "TOOL_CALL_ARGS":
+    case "REASONING_MESSAGE_CONTENT":
+      return event.delta.length <= 1024 && event.metadata === undefined && event.rawEvent === undefined;
+    default:
+      return false;
+  }
+}
+
+/** Ends a run that takes too long or says nothing for too long. */
+function armTimers(execution: Execution, limits: EngineLimits): { stop(): void } {
+  let seen = execution.activity;
+  const stopWith = (name: "runTimeoutMs" | "runIdleTimeoutMs", what: string) => {
+    execution.stop(runErrorCodes.limit, `${what} ${limits[name]} ms (${name}).`);
+  };
+  const whole = setTimeout(() => stopWith("runTimeoutMs", "The run took longer than"), limits.runTimeoutMs);
+  const idle = setInterval(() => {
+    if (execution.activity === seen) stopWith("runIdleTimeoutMs", "The agent said nothing for");
+    seen = execution.activity;
+  }, limits.runIdleTimeoutMs);
+  whole.unref();
+  idle.unref();
+  return {
+    stop() {
+      clearTimeout(whole);
+      clearInterval(idle);
+    },
+  };
+}

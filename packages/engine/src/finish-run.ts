@@ -1,0 +1,114 @@
+import type { RunErrorEvent, RunFinishedEvent } from "@dragoman/agui";
+import { FencedError, StoreClosedError } from "@dragoman/event-log";
+import type { ActiveRun } from "./active-run.ts";
+import type { InterruptInfo, RunInfo, RunState } from "./entries.ts";
+import type { ExecuteContext } from "./execute-run.ts";
+import type { Session } from "./session.ts";
+
+/** How a run ended. */
+export interface Ending {
+  readonly warningCount: number;
+  readonly droppedEventCount: number;
+  /** The terminal event of the agent. */
+  readonly terminal?: { readonly event: RunFinishedEvent | RunErrorEvent; readonly bytes: Uint8Array | undefined };
+  /** The host ends it: what is open is closed, and RUN_ERROR says this. */
+  readonly refusal?: { readonly code: string; readonly message: string };
+}
+
+const firstRetryMs = 100;
+const lastRetryMs = 5_000;
+
+/**
+ * Appends the terminal event of a run together with what it means for the catalog.
+ *
+ * Everything before it is made durable first, so that what is closed is exactly what readers see open.
+ * If the store takes nothing, this waits and tries again: a run never just stops.
+ */
+export async function finishRun(session: Session, run: ActiveRun, ending: Ending, context: ExecuteContext): Promise<void> {
+  let current = ending;
+  for (let delayMs = firstRetryMs; ; delayMs = Math.min(delayMs * 2, lastRetryMs)) {
+    try {
+      const info = await writeEnding(session, run, current, context.now());
+      session.active = undefined;
+      run.end(info);
+      session.notify();
+      return;
+    } catch (error) {
+      if (error instanceof FencedError || error instanceof StoreClosedError || context.closed.aborted) {
+        session.active = undefined;
+        run.end(run.info);
+        session.notify();
+        throw error;
+      }
+      const message = "The store took no more events; what was sent after the last event was lost.";
+      current = { ...current, refusal: current.refusal ?? { code: "STORAGE_FAILED", message } };
+      await sleep(delayMs, context.closed);
+      await session.recoverWriter().catch(() => undefined);
+    }
+  }
+}
+
+async function writeEnding(session: Session, run: ActiveRun, ending: Ending, now: number): Promise<RunInfo> {
+  const writer = await session.write();
+  await writer.flush();
+  const terminal = ending.refusal ? undefined : ending.terminal;
+  let event = terminal?.event;
+  if (ending.refusal) {
+    for (const closer of session.fold.closers()) writer.push(closer);
+    event = { type: "RUN_ERROR", ...ending.refusal };
+  }
+  if (event) writer.push(event, terminal?.bytes);
+  event ??= session.fold.lastTerminal; // an unverified run wrote its own
+  const interrupts = openedInterrupts(session, run, event, now);
+  const info: RunInfo = {
+    ...run.info,
+    ...verdictOf(event),
+    endTime: now,
+    lastSequence: Math.max(writer.nextSequence - 1, run.info.firstSequence - 1),
+    warningCount: run.info.warningCount + ending.warningCount,
+    droppedEventCount: run.info.droppedEventCount + ending.droppedEventCount,
+  };
+  const messageCount = session.fold.messages.filter(({ role }) => role !== "activity" && role !== "reasoning").length;
+  const entries = session.entriesFor(info, { messageCount });
+  writer.add([], [...entries, ...session.interruptEntries(interrupts), ...session.checkpointIfDue()]);
+  await writer.flush();
+  session.openInterrupts = [...session.openInterrupts, ...interrupts];
+  return info;
+}
+
+/** Interrupts that are new with this event. A run that repeats open ones opens none. */
+function openedInterrupts(
+  session: Session,
+  run: ActiveRun,
+  event: RunFinishedEvent | RunErrorEvent | undefined,
+  now: number,
+): InterruptInfo[] {
+  if (event?.type !== "RUN_FINISHED" || event.outcome?.type !== "interrupt") return [];
+  const { namespace, sessionId, runId } = run.info;
+  const known = new Set(session.openInterrupts.map((info) => info.interrupt.id));
+  return event.outcome.interrupts
+    .filter((interrupt) => !known.has(interrupt.id))
+    .map((interrupt) => ({ namespace, sessionId, runId, interrupt, createTime: now, state: "open" }));
+}
+
+function verdictOf(event: RunFinishedEvent | RunErrorEvent | undefined) {
+  if (event?.type === "RUN_ERROR") {
+    const errorCode = event.code ?? "";
+    return { state: "failed" as RunState, errorMessage: event.message, errorCode };
+  }
+  const outcomes = { success: "succeeded", interrupt: "interrupted", cancelled: "canceled" } as const;
+  return { state: outcomes[event?.outcome?.type ?? "success"] as RunState };
+}
+
+function sleep(delayMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, delayMs);
+    signal.addEventListener("abort", done);
+    if (signal.aborted) done();
+  });
+}

@@ -1,0 +1,134 @@
+import {
+  type AguiEvent,
+  createReducer,
+  createVerifier,
+  type Message,
+  type RunFinishedEvent,
+  type RunErrorEvent,
+  type RunStartedEvent,
+} from "@dragoman/agui";
+
+/** What a checkpoint keeps of a fold, so that a session opens without reading its whole log. */
+export interface FoldCheckpoint {
+  readonly sequence: number;
+  readonly messages: readonly Message[];
+  readonly state: unknown;
+  readonly stateRevision: number;
+  readonly echoState: unknown;
+  readonly lastStarted: RunStartedEvent | undefined;
+  readonly lastTerminal: RunFinishedEvent | RunErrorEvent | undefined;
+}
+
+/**
+ * What the durable events of a session mean: its messages, its state, and what is open.
+ *
+ * Applied only to events that are in the log, so that whatever is read from it can be shown.
+ */
+export class SessionFold {
+  #reducer = createReducer({});
+  #verifier = createVerifier();
+  #unchecked = false;
+  #sequence = 0;
+  #stateRevision = 0;
+  #echoState: unknown = {};
+  #lastStarted: RunStartedEvent | undefined;
+  #lastTerminal: RunFinishedEvent | RunErrorEvent | undefined;
+
+  constructor(checkpoint?: FoldCheckpoint) {
+    if (!checkpoint) return;
+    this.#reducer = createReducer({ messages: structuredClone([...checkpoint.messages]), state: structuredClone(checkpoint.state) });
+    this.#sequence = checkpoint.sequence;
+    this.#stateRevision = checkpoint.stateRevision;
+    this.#echoState = checkpoint.echoState;
+    this.#lastStarted = checkpoint.lastStarted;
+    this.#lastTerminal = checkpoint.lastTerminal;
+  }
+
+  /** The last event that is part of this. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+  /** The history. Do not change it; copy what outlives the next event. */
+  get messages(): readonly Message[] {
+    return this.#reducer.messages;
+  }
+  /** The shared state. Do not change it. */
+  get state(): unknown {
+    return this.#reducer.state;
+  }
+  /** The sequence of the last event that changed the state. */
+  get stateRevision(): number {
+    return this.#stateRevision;
+  }
+  /** The state at the end of the last run, which clients send back without meaning a change. */
+  get echoState(): unknown {
+    return this.#echoState;
+  }
+  /** The last RUN_STARTED. */
+  get lastStarted(): RunStartedEvent | undefined {
+    return this.#lastStarted;
+  }
+  /** The terminal event of the last run, once it ended. */
+  get lastTerminal(): RunFinishedEvent | RunErrorEvent | undefined {
+    return this.#lastTerminal;
+  }
+
+  /** Applies a durable event; `undefined` is one that has only a JSON form and means nothing here. */
+  apply(sequence: number, event: AguiEvent | undefined): void {
+    this.#sequence = sequence;
+    if (event === undefined) return;
+    this.#reducer.push(event);
+    this.#track(event);
+    switch (event.type) {
+      case "RUN_STARTED":
+        this.#lastStarted = event;
+        this.#lastTerminal = undefined;
+        break;
+      case "RUN_FINISHED":
+      case "RUN_ERROR":
+        this.#lastTerminal = event;
+        this.#echoState = structuredClone(this.#reducer.state);
+        break;
+      case "STATE_SNAPSHOT":
+      case "STATE_DELTA":
+        this.#stateRevision = sequence;
+        break;
+      default:
+    }
+  }
+
+  /** The events that close all that is open, in a legal order. */
+  closers(): AguiEvent[] {
+    return this.#verifier.closeOpen();
+  }
+
+  /** The events that open again what is open, for a reader that was given snapshots. */
+  openers(): AguiEvent[] {
+    return this.#verifier.openers();
+  }
+
+  /** A copy to store. */
+  checkpoint(): FoldCheckpoint {
+    return {
+      sequence: this.#sequence,
+      messages: this.messages,
+      state: this.state,
+      stateRevision: this.#stateRevision,
+      echoState: this.#echoState,
+      lastStarted: this.#lastStarted,
+      lastTerminal: this.#lastTerminal,
+    };
+  }
+
+  /** Unverified runs may break the rules; then nothing is known to be open. */
+  #track(event: AguiEvent): void {
+    if (event.type === "RUN_STARTED") this.#unchecked = false;
+    if (this.#unchecked) return;
+    try {
+      this.#verifier.push(event);
+    } catch {
+      this.#unchecked = true;
+      this.#verifier = createVerifier();
+    }
+  }
+}

@@ -1,0 +1,48 @@
+/** Limits of an engine. Every one has a default; a reached one is an error that names it. */
+export interface EngineLimits {
+  /** Runs that may be active at once, over all sessions. Default 10,000. */
+  readonly activeRunsMax: number;
+  /** Runs that may wait in one session behind the active one. Default 16. */
+  readonly queuedRunsMax: number;
+  /** Messages that the history of one session may have. Default 20,000. */
+  readonly historyMessagesMax: number;
+  /** Events that one run may have. Default 10,000,000. */
+  readonly runEventsMax: number;
+  /** Bytes of one encoded event. Default 4 MiB less 1 KiB, what gRPC clients accept unconfigured. */
+  readonly eventMaxBytes: number;
+  /** Bytes of events of one run that may wait for the store before its agent is slowed down. Default 1 MiB. */
+  readonly pendingMaxBytes: number;
+  /** Bytes of encoded events near the head that are kept in memory per session. Default 1 MiB. */
+  readonly ringMaxBytes: number;
+  /** Readers that one session may have at once. Default 10,000. */
+  readonly readersPerSessionMax: number;
+  /** Sessions that are kept in memory while nobody uses them. Default 1,000. */
+  readonly idleSessionsMax: number;
+  /** How long a run may take, in milliseconds. Default 24 hours. */
+  readonly runTimeoutMs: number;
+  /** How long a run may send nothing, in milliseconds. Default 1 hour. */
+  readonly runIdleTimeoutMs: number;
+}
+
+const defaults: EngineLimits = {
+  activeRunsMax: 10_000,
+  queuedRunsMax: 16,
+  historyMessagesMax: 20_000,
+  runEventsMax: 10_000_000,
+  eventMaxBytes: 4 * 1024 * 1024 - 1024,
+  pendingMaxBytes: 1024 * 1024,
+  ringMaxBytes: 1024 * 1024,
+  readersPerSessionMax: 10_000,
+  idleSessionsMax: 1_000,
+  runTimeoutMs: 24 * 60 * 60 * 1000,
+  runIdleTimeoutMs: 60 * 60 * 1000,
+};
+
+/** Completes and checks limits. Throws a RangeError for one that is not a positive integer. */
+export function completeLimits(limits: Partial<EngineLimits> = {}): EngineLimits {
+  const complete = { ...defaults, ...limits };
+  for (const [name, value] of Object.entries(complete)) {
+    if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${name} must be a positive integer, not ${value}`);
+  }
+  return complete;
+}

@@ -1,0 +1,108 @@
+import { createHash } from "node:crypto";
+import type { Catalog, CatalogEntry, CatalogPlace, CatalogQuery } from "@dragoman/event-log";
+import { type RunInfo, type RunState, readEntry, type SessionInfo } from "./entries.ts";
+import { EngineError } from "./errors.ts";
+
+/** A page of a list. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** For the next page; empty on the last one. */
+  readonly nextPageToken: string;
+}
+
+interface PageQuery {
+  readonly namespace: string;
+  /** At most so many; 0 for the default of 50; above 1,000 it is 1,000. */
+  readonly pageSize: number;
+  /** From the page before; empty for the first. */
+  readonly pageToken: string;
+}
+
+export interface ListRunsQuery extends PageQuery {
+  readonly sessionId?: string;
+  readonly agentId?: string;
+  readonly state?: RunState;
+}
+
+export interface ListSessionsQuery extends PageQuery {
+  readonly agentId?: string;
+  readonly state?: SessionInfo["state"];
+}
+
+const pageSizeDefault = 50;
+const pageSizeMax = 1_000;
+
+export async function listRuns(catalog: Catalog, query: ListRunsQuery): Promise<Page<RunInfo>> {
+  const { namespace, sessionId, agentId, state } = query;
+  return list(catalog, query, {
+    kind: "run",
+    namespace,
+    ...(sessionId && { parent: sessionId }),
+    ...(agentId && { label: agentId }),
+    ...(state && { states: [state] }),
+  });
+}
+
+export async function listSessions(catalog: Catalog, query: ListSessionsQuery): Promise<Page<SessionInfo>> {
+  const { namespace, agentId, state } = query;
+  return list(catalog, query, {
+    kind: "session",
+    namespace,
+    ...(agentId && { label: agentId }),
+    ...(state && { states: [state] }),
+  });
+}
+
+async function list<T extends RunInfo | SessionInfo>(
+  catalog: Catalog,
+  page: PageQuery,
+  filter: Omit<CatalogQuery, "limit" | "after">,
+): Promise<Page<T>> {
+  const size = pageSizeOf(page.pageSize);
+  const hash = filterHash(filter);
+  const after = page.pageToken === "" ? undefined : readToken(page.pageToken, hash);
+  const entries = await catalog.list({ ...filter, limit: size + 1, ...(after && { after }) });
+  const last = entries[size - 1];
+  const nextPageToken = entries.length > size && last ? writeToken(last, hash) : "";
+  return { items: entries.slice(0, size).map((entry) => readEntry<T>(entry)), nextPageToken };
+}
+
+/** How many items a page has. */
+export function pageSizeOf(asked: number): number {
+  return asked === 0 ? pageSizeDefault : Math.min(asked, pageSizeMax);
+}
+
+/** Ties a token to its filter, so that a changed filter is noticed. */
+function filterHash(filter: object): string {
+  return createHash("sha256").update(JSON.stringify(filter)).digest("base64url").slice(0, 12);
+}
+
+function writeToken({ order, namespace, parent, id }: CatalogEntry, hash: string): string {
+  return Buffer.from(JSON.stringify([hash, order, namespace, parent, id])).toString("base64url");
+}
+
+function readToken(token: string, hash: string): CatalogPlace {
+  const parts = parseToken(token);
+  const [tokenHash, order, namespace, parent, id] = parts;
+  if (tokenHash !== hash || typeof namespace !== "string" || typeof order !== "number" || typeof parent !== "string" || typeof id !== "string") {
+    throw invalidPageToken();
+  }
+  return { order, namespace, parent, id };
+}
+
+function parseToken(token: string): unknown[] {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(token, "base64url").toString("utf8"));
+    return Array.isArray(value) ? value : [];
+  } catch {
+    return [];
+  }
+}
+
+/** The error for a token that is not of the list that was asked for. */
+export function invalidPageToken(): EngineError {
+  return new EngineError(
+    "INVALID_PAGE_TOKEN",
+    "the page token is not of this list: send it with the filter it came with, or none for the first page",
+  );
+}

@@ -1,0 +1,313 @@
+import {
+  type CatalogChange,
+  type EventLog,
+  FencedError,
+  type LogHead,
+  type LogKey,
+  type Store,
+  StoreClosedError,
+  StoreFullError,
+} from "@dragoman/event-log";
+import { decodeEvent, EventBatch, readFrames } from "@dragoman/agui";
+import type { ActiveRun } from "./active-run.ts";
+import { type InterruptInfo, interruptEntry, type RunInfo, readEntry, runEntry, type SessionInfo, sessionEntry } from "./entries.ts";
+import { checkpointEntry, readCheckpoint } from "./checkpoint.ts";
+import { EngineError, limitReached, quote, runNotFound } from "./errors.ts";
+import { SessionFold } from "./fold.ts";
+import type { EngineLimits } from "./limits.ts";
+import { Mutex } from "./mutex.ts";
+import { EventReader, type ReadSource, wakeReaders } from "./reader.ts";
+import { Ring } from "./ring.ts";
+import { SessionWriter } from "./writer.ts";
+
+const checkpointEveryEvents = 2_000;
+const pageBytes = 1024 * 1024;
+
+/**
+ * One session in memory: the fold of its log, its readers, its active run and those that wait.
+ *
+ * Reading needs no ownership; the first write acquires the log.
+ */
+export class Session implements ReadSource {
+  readonly key: LogKey;
+  readonly log: EventLog;
+  readonly ring: Ring;
+  readonly waiting = new Set<() => void>();
+  /** Serialises everything that decides: starts, cancels, ends. */
+  readonly mutex = new Mutex();
+  info: SessionInfo;
+  fold: SessionFold;
+  active: ActiveRun | undefined;
+  readonly queue: ActiveRun[] = [];
+  openInterrupts: readonly InterruptInfo[];
+  /** How many readers and runs use it now; an unused one may be dropped from memory. */
+  users = 0;
+  /** Whether nothing of it is durable yet. */
+  isNew = false;
+  readonly #store: Store;
+  readonly #limits: EngineLimits;
+  #head: LogHead;
+  #writer: SessionWriter | undefined;
+  #checkpointSequence: number;
+
+  private constructor(store: Store, limits: EngineLimits, key: LogKey, loaded: Loaded) {
+    this.key = key;
+    this.log = store.log;
+    this.#store = store;
+    this.#limits = limits;
+    this.ring = new Ring(limits.ringMaxBytes);
+    this.info = loaded.info;
+    this.fold = loaded.fold;
+    this.openInterrupts = loaded.openInterrupts;
+    this.#head = loaded.head;
+    this.#checkpointSequence = loaded.checkpointSequence;
+  }
+
+  /** Opens a session; undefined if there is none. */
+  static async load(store: Store, limits: EngineLimits, key: LogKey): Promise<Session | undefined> {
+    const entry = await store.catalog.get({ namespace: key.namespace, kind: "session", parent: "", id: key.id });
+    const head = entry && (await store.log.head(key));
+    if (!entry || !head) return undefined;
+    const checkpoint = await readCheckpoint(store.catalog, key);
+    const fold = new SessionFold(checkpoint);
+    await catchUp(store.log, key, fold);
+    const open = await store.catalog.list({
+      namespace: key.namespace,
+      kind: "interrupt",
+      parent: key.id,
+      states: ["open"],
+      limit: 1_000,
+    });
+    const openInterrupts = open.map((one) => readEntry<InterruptInfo>(one)).reverse();
+    const info = readEntry<SessionInfo>(entry);
+    return new Session(store, limits, key, { info, head, fold, openInterrupts, checkpointSequence: checkpoint?.sequence ?? 0 });
+  }
+
+  /** Makes a session. Its first append writes `info`, so that nothing remains of one that never began. */
+  static async create(store: Store, limits: EngineLimits, key: LogKey, info: SessionInfo): Promise<Session> {
+    const head = await store.log.acquire(key);
+    const fold = new SessionFold();
+    const session = new Session(store, limits, key, { info, head, fold, openInterrupts: [], checkpointSequence: 0 });
+    session.#writer = session.#createWriter(head);
+    session.isNew = true;
+    return session;
+  }
+
+  get sessionId(): string {
+    return this.key.id;
+  }
+  get logId(): string {
+    return this.#head.logId;
+  }
+  get headSequence(): number {
+    return this.#head.headSequence;
+  }
+  get firstSequence(): number {
+    return this.#head.firstSequence;
+  }
+  get isIdle(): boolean {
+    return this.active === undefined && this.queue.length === 0;
+  }
+  /** The number that the next record will get. */
+  get headRecord(): number {
+    return this.#head.headRecord;
+  }
+
+  /** The writer of this session. Acquires the log first. Call it only while holding the mutex or a run. */
+  async write(): Promise<SessionWriter> {
+    if (this.#writer) return this.#writer;
+    const head = await this.log.acquire(this.key, { create: false });
+    this.#head = head;
+    if (head.headSequence > this.fold.sequence) await catchUp(this.log, this.key, this.fold);
+    this.#writer = this.#createWriter(head);
+    return this.#writer;
+  }
+
+  /** Takes the log over again after a failed append, and forgets what was never durable. */
+  async recoverWriter(): Promise<SessionWriter> {
+    this.#writer = undefined;
+    return this.write();
+  }
+
+  /** Makes what is queued durable. Rejects with an {@link EngineError} that says what the store cannot do. */
+  async flush(): Promise<void> {
+    const writer = await this.write();
+    try {
+      await writer.flush();
+      this.isNew = false;
+    } catch (error) {
+      // Where a run is active, ending it goes on from where the log stands.
+      if (!this.active) this.#writer = undefined;
+      throw storageError(error);
+    }
+  }
+
+  /** Does something that writes; what the store rejects becomes an {@link EngineError}. */
+  async writing<T>(task: () => Promise<T>): Promise<T> {
+    try {
+      return await task();
+    } catch (error) {
+      if (this.#writer?.failure) this.#writer = undefined;
+      throw storageError(error);
+    }
+  }
+
+  /** Writes changes of the session itself. */
+  async saveInfo(changes: Partial<SessionInfo> = {}): Promise<void> {
+    this.info = { ...this.info, ...changes };
+    const writer = await this.write();
+    writer.add([], [{ put: sessionEntry(this.info) }]);
+    await this.flush();
+  }
+
+  /** Throws unless the session takes runs. */
+  assertOpen(): void {
+    if (this.info.state === "active") return;
+    const endTime = this.info.endTime === undefined ? "" : new Date(this.info.endTime).toISOString();
+    throw new EngineError("SESSION_ENDED", `the session ${quote(this.sessionId)} was ended and takes no more runs`, {
+      session_id: this.sessionId,
+      end_time: endTime,
+    });
+  }
+
+  /** Takes a run out of the queue. */
+  dequeue(run: ActiveRun): void {
+    const index = this.queue.indexOf(run);
+    if (index >= 0) this.queue.splice(index, 1);
+  }
+
+  /** Finds a run: active, queued, or ended. */
+  async findRun(runId: string): Promise<RunInfo | undefined> {
+    const live = this.liveRun(runId);
+    if (live) return live.info;
+    const { namespace, id: parent } = this.key;
+    const entry = await this.#store.catalog.get({ namespace, kind: "run", parent, id: runId });
+    return entry && readEntry<RunInfo>(entry);
+  }
+
+  /** A run that has not ended. */
+  liveRun(runId: string): ActiveRun | undefined {
+    if (this.active?.info.runId === runId) return this.active;
+    return this.queue.find((run) => run.info.runId === runId);
+  }
+
+  /** The run that a request means: the named one, else the active one, else the last one. */
+  async resolveRun(runId: string): Promise<RunInfo> {
+    const wanted = runId || this.active?.info.runId || this.fold.lastStarted?.runId || "";
+    const run = wanted === "" ? undefined : await this.findRun(wanted);
+    if (!run) throw runNotFound(this.sessionId, runId);
+    return run;
+  }
+
+  /** Opens a reader. See {@link EventReader}. */
+  read(after: number, endAt: () => number | undefined, idleMs: number, signal: AbortSignal): EventReader {
+    if (this.waiting.size >= this.#limits.readersPerSessionMax) {
+      const { readersPerSessionMax } = this.#limits;
+      throw limitReached("readersPerSessionMax", readersPerSessionMax, "this session has too many readers");
+    }
+    return new EventReader(this, after, endAt, idleMs, signal);
+  }
+
+  /** Throws unless `after` is a place in this log. */
+  checkCursor(after: number, logId: string): void {
+    const metadata = { log_id: this.logId, head_sequence: String(this.headSequence) };
+    if (logId !== "" && logId !== this.logId) {
+      throw new EngineError(
+        "CURSOR_OF_ANOTHER_LOG",
+        `the cursor is of log ${quote(logId)}, but this is log ${this.logId}: start again from a snapshot or the beginning`,
+        metadata,
+      );
+    }
+    if (after > this.headSequence) {
+      throw new EngineError(
+        "CURSOR_AHEAD",
+        `the cursor ${after} is ahead of the log, whose last event is ${this.headSequence}: start again from there or from a snapshot`,
+        metadata,
+      );
+    }
+    if (after < this.firstSequence - 1) {
+      throw new EngineError(
+        "CURSOR_EXPIRED",
+        `events before ${this.firstSequence} are no longer kept: start again from a snapshot or after ${this.firstSequence - 1}`,
+        { ...metadata, first_sequence: String(this.firstSequence) },
+      );
+    }
+  }
+
+  /** Catalog changes for a run and, with it, the session as it is now. */
+  entriesFor(run: RunInfo, changes: Partial<SessionInfo> = {}): CatalogChange[] {
+    this.info = { ...this.info, updateTime: run.endTime ?? run.createTime, agentId: run.agentId, ...changes };
+    return [{ put: runEntry(run) }, { put: sessionEntry(this.info) }];
+  }
+
+  /** Catalog changes that make these the known interrupts. */
+  interruptEntries(infos: readonly InterruptInfo[]): CatalogChange[] {
+    return infos.map((info) => ({ put: interruptEntry(info) }));
+  }
+
+  /** A checkpoint to write with the next append, where one is due. */
+  checkpointIfDue(): CatalogChange[] {
+    if (this.fold.sequence - this.#checkpointSequence < checkpointEveryEvents) return [];
+    this.#checkpointSequence = this.fold.sequence;
+    return [{ put: checkpointEntry(this.key, this.fold.checkpoint(), this.info.createTime) }];
+  }
+
+  /** Lets every reader look again, because what they wait for may be known now. */
+  notify(): void {
+    wakeReaders(this.waiting);
+  }
+
+  #createWriter(head: LogHead): SessionWriter {
+    return new SessionWriter(this.log, this.key, head, (batch, newHead) => this.#onDurable(batch, newHead));
+  }
+
+  /** Folds what the log now holds, read back from its bytes: an agent may have changed its objects since. */
+  #onDurable(batch: EventBatch | undefined, head: LogHead): void {
+    this.#head = head;
+    if (batch === undefined) return;
+    applyBatch(this.fold, batch);
+    this.ring.push(batch);
+    this.notify();
+  }
+}
+
+/** What a client is told of an error of the store. Driver texts stay inside. */
+function storageError(error: unknown): unknown {
+  if (error instanceof StoreFullError) {
+    return new EngineError("STORAGE_FULL", "the store has no room: nothing was written; free space and try again");
+  }
+  if (error instanceof FencedError) {
+    return new EngineError("FENCED", "another server has taken the session over: try again", { session_id: error.key.id });
+  }
+  if (error instanceof StoreClosedError) {
+    return new EngineError("SHUTTING_DOWN", "the server is shutting down");
+  }
+  return error;
+}
+
+interface Loaded {
+  readonly info: SessionInfo;
+  readonly head: LogHead;
+  readonly fold: SessionFold;
+  readonly openInterrupts: readonly InterruptInfo[];
+  readonly checkpointSequence: number;
+}
+
+/** Folds what the log has beyond the fold. */
+async function catchUp(log: EventLog, key: LogKey, fold: SessionFold): Promise<void> {
+  for (;;) {
+    const page = await log.read(key, { after: fold.sequence, maxBytes: pageBytes });
+    if (page.chunks.length === 0) return;
+    for (const chunk of page.chunks) {
+      let batch = new EventBatch(page.head.logId, chunk.bytes);
+      if (batch.firstSequence <= fold.sequence) batch = batch.after(fold.sequence);
+      applyBatch(fold, batch);
+    }
+  }
+}
+
+function applyBatch(fold: SessionFold, batch: EventBatch): void {
+  readFrames(batch.frames, ({ sequence, start, end, json }) => {
+    fold.apply(sequence, json ? undefined : decodeEvent(batch.frames, start, end));
+  });
+}

@@ -1,0 +1,105 @@
+import type { LogKey, Store } from "@dragoman/event-log";
+import type { SessionInfo } from "./entries.ts";
+import { sessionNotFound } from "./errors.ts";
+import type { EngineLimits } from "./limits.ts";
+import { Session } from "./session.ts";
+
+interface Entry {
+  opening: Promise<Session | undefined>;
+  /** How many tasks hold it, counted before it is even open. */
+  holds: number;
+}
+
+/**
+ * The sessions of an engine that are in memory; others are opened when somebody asks for them.
+ *
+ * There is never more than one object for a session: two would fence each other.
+ */
+export class Sessions {
+  readonly #store: Store;
+  readonly #limits: EngineLimits;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(store: Store, limits: EngineLimits) {
+    this.#store = store;
+    this.#limits = limits;
+  }
+
+  /** Uses a session for the time of a task. Rejects with SESSION_NOT_FOUND. */
+  async use<T>(key: LogKey, task: (session: Session) => Promise<T> | T): Promise<T> {
+    return this.#hold(key, undefined, (session) => {
+      if (!session) throw sessionNotFound(key.id);
+      return task(session);
+    });
+  }
+
+  /** Like {@link use}, but makes the session if there is none. */
+  async useOrCreate<T>(key: LogKey, info: () => SessionInfo, task: (session: Session) => Promise<T> | T): Promise<T> {
+    return this.#hold(key, info, (session) => {
+      if (!session) throw sessionNotFound(key.id);
+      return task(session);
+    });
+  }
+
+  /** Whether a session exists. */
+  exists(key: LogKey): Promise<boolean> {
+    return this.#hold(key, undefined, (session) => session !== undefined);
+  }
+
+  /** The sessions that are in memory. */
+  async loaded(): Promise<Session[]> {
+    const all = await Promise.all([...this.#entries.values()].map((entry) => entry.opening.catch(() => undefined)));
+    return all.filter((session) => session !== undefined);
+  }
+
+  async #hold<T>(
+    key: LogKey,
+    info: (() => SessionInfo) | undefined,
+    task: (session: Session | undefined) => Promise<T> | T,
+  ): Promise<T> {
+    const id = idOf(key);
+    const entry = this.#entryOf(id, key);
+    entry.holds++;
+    try {
+      let session = await entry.opening;
+      if (!session && info) {
+        entry.opening = entry.opening.then((found) => found ?? Session.create(this.#store, this.#limits, key, info()));
+        session = await entry.opening;
+      }
+      return await task(session);
+    } finally {
+      entry.holds--;
+      await this.#release(id, entry);
+    }
+  }
+
+  #entryOf(id: string, key: LogKey): Entry {
+    const existing = this.#entries.get(id);
+    const entry = existing ?? { opening: Session.load(this.#store, this.#limits, key), holds: 0 };
+    if (existing) this.#entries.delete(id); // moves to the end: the longest unused is forgotten first
+    this.#entries.set(id, entry);
+    return entry;
+  }
+
+  async #release(id: string, entry: Entry): Promise<void> {
+    const session = await entry.opening.catch(() => undefined);
+    if (!session || session.isNew) this.#forgetIfUnused(id, entry, session);
+    if (this.#entries.size <= this.#limits.idleSessionsMax) return;
+    for (const [otherId, other] of this.#entries) {
+      const unused = await other.opening.catch(() => undefined);
+      if (this.#forgetIfUnused(otherId, other, unused)) return;
+      if (this.#entries.size <= this.#limits.idleSessionsMax) return;
+    }
+  }
+
+  #forgetIfUnused(id: string, entry: Entry, session: Session | undefined): boolean {
+    if (entry.holds > 0 || this.#entries.get(id) !== entry) return false;
+    if (session && (session.users > 0 || !session.isIdle)) return false;
+    this.#entries.delete(id);
+    return true;
+  }
+}
+
+function idOf(key: LogKey): string {
+  return JSON.stringify([key.namespace, key.id]);
+}

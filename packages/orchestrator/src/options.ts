@@ -1,0 +1,34 @@
+import type { HandlerContext } from "@connectrpc/connect";
+import type { DisconnectPolicy, Engine } from "@dragoman/engine";
+import type { AgentDirectory } from "./agent-directory.ts";
+
+/** What the services of an orchestrator are made of. */
+export interface OrchestratorOptions {
+  readonly engine: Engine;
+  readonly agents: AgentDirectory;
+  /** The version that GetServiceInfo and HealthCheck tell. */
+  readonly version: string;
+  /** What an acknowledged event survives, as the store declares it. */
+  readonly durability: "memory" | "process" | "fsync";
+  /** Names of the wires that serve runs. */
+  readonly wires: readonly string[];
+  /** What a run does when its client is gone and the request does not say. Default: it continues. */
+  readonly onDisconnect?: DisconnectPolicy;
+  /** How long a stream may be silent before it sends a heartbeat, in milliseconds. Default 15,000. */
+  readonly heartbeatMs?: number;
+  /** The namespace of a caller. Default: `default` for everybody. */
+  readonly namespaceOf?: (context: HandlerContext) => string;
+}
+
+/** Options with their defaults. */
+export type CompleteOptions = Required<OrchestratorOptions>;
+
+/** Completes options. */
+export function completeOptions(options: OrchestratorOptions): CompleteOptions {
+  return {
+    onDisconnect: { action: "continue", graceMs: 10_000 },
+    heartbeatMs: 15_000,
+    namespaceOf: () => "default",
+    ...options,
+  };
+}

@@ -1,0 +1,29 @@
+import type { DescService } from "@bufbuild/protobuf";
+import type { ServiceImpl } from "@connectrpc/connect";
+import { AGUIService } from "@dragoman/contract/agent/v1/agui_service_pb";
+import { RunService } from "@dragoman/contract/orchestrator/v1/run_service_pb";
+import { SessionService } from "@dragoman/contract/orchestrator/v1/session_service_pb";
+import { createAguiService } from "./agui-service.ts";
+import { completeOptions, type OrchestratorOptions } from "./options.ts";
+import { createRunService } from "./run-service.ts";
+import { createSessionService } from "./session-service.ts";
+
+/** A service with what serves it. */
+export interface ServiceEntry<S extends DescService = DescService> {
+  readonly service: S;
+  readonly implementation: Partial<ServiceImpl<S>>;
+}
+
+/** Makes every service of an orchestrator. */
+export function createServices(options: OrchestratorOptions): ServiceEntry[] {
+  const complete = completeOptions(options);
+  return [
+    entry(AGUIService, createAguiService(complete)),
+    entry(RunService, createRunService(complete)),
+    entry(SessionService, createSessionService(complete)),
+  ];
+}
+
+function entry<S extends DescService>(service: S, implementation: ServiceImpl<S>): ServiceEntry {
+  return { service, implementation: implementation as Partial<ServiceImpl<DescService>> };
+}
