@@ -92,6 +92,6 @@ async function withWarnings(work: () => Promise<unknown>): Promise<{ error?: str
 }
 
 /** As JSON would carry it: members that are undefined are gone. */
-function plain<T>(value: T): T {
+export function plain<T>(value: T): T {
   return value === undefined ? value : JSON.parse(JSON.stringify(value));
 }

@@ -80,7 +80,7 @@ export interface Observation {
   /** What the client printed as warnings. */
   readonly warnings: readonly string[];
   /** The messages it holds in the end. */
-  readonly messages: readonly unknown[];
+  readonly messages: readonly object[];
   /** The state it holds in the end. */
   readonly state: unknown;
   /** The input it sent; undefined if the driver cannot tell. */
