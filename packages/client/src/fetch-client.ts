@@ -15,14 +15,14 @@ export function createFetchClient(
     const abort = new AbortController();
     let resume: (() => void) | undefined;
     let paused: Promise<void> | undefined;
-    const init: RequestInit = {
+    const init = {
       method: "POST",
       headers: request.header,
       body: request.body,
       signal: abort.signal,
       redirect: "error",
       ...(credentials === undefined ? {} : { credentials }),
-    };
+    } satisfies RequestInit;
     void pump(fetchFunction, request, init, sink, () => paused);
     return {
       pause() {

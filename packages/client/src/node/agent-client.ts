@@ -1,0 +1,73 @@
+import type { SecureContextOptions } from "node:tls";
+import {
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+  Http2SessionManager,
+} from "@connectrpc/connect-node";
+import { type AgentClient, agentClientOn } from "../agent-client.ts";
+import { createEventTransport, type EventTransportOptions } from "../event-transport.ts";
+import { headerInterceptor } from "../headers.ts";
+import type { ProtocolName } from "../wire-protocol.ts";
+import { createHttp1Client } from "./http1-client.ts";
+import { createHttp2Client } from "./http2-client.ts";
+
+/** Where the services are and how they are spoken to from Node. */
+export interface NodeAgentClientOptions extends Omit<EventTransportOptions, "client" | "protocol"> {
+  /** The RPC wire. Default "grpc". */
+  readonly protocol?: ProtocolName;
+  /** Default "2". gRPC needs it; gRPC-Web and Connect do with "1.1" too. */
+  readonly httpVersion?: "1.1" | "2";
+  /** Certificates for https: `ca` to trust a private authority, `cert` and `key` for mutual TLS. */
+  readonly tls?: TlsOptions;
+  /**
+   * How often an open connection is asked whether it is alive, in milliseconds. Only HTTP/2. Default 20,000;
+   * Infinity never asks.
+   */
+  readonly pingIntervalMs?: number;
+  /** How much a server may send ahead on one stream before it is read, in bytes. Only HTTP/2. Default 256 KiB. */
+  readonly streamWindowBytes?: number;
+}
+
+/** Certificates as Node takes them. */
+export type TlsOptions = Pick<SecureContextOptions, "ca" | "cert" | "key" | "passphrase" | "minVersion"> & {
+  /** Whether a server with an unknown certificate is refused. Default true; false is for tests. */
+  readonly rejectUnauthorized?: boolean;
+};
+
+/** Creates a client for Node: over every RPC wire, and all of it on one connection with HTTP/2. */
+export function createAgentClient(options: NodeAgentClientOptions): AgentClient {
+  const { httpVersion = "2", protocol = "grpc", baseUrl } = options;
+  if (protocol === "grpc" && httpVersion !== "2") {
+    throw new TypeError("gRPC needs HTTP/2: leave httpVersion out, or use grpc-web or connect");
+  }
+  const interceptors = options.headers === undefined ? [] : [headerInterceptor(options.headers)];
+  const createTransport = {
+    grpc: createGrpcTransport,
+    "grpc-web": createGrpcWebTransport,
+    connect: createConnectTransport,
+  }[protocol] as typeof createConnectTransport;
+  if (httpVersion === "1.1") {
+    const { client, close } = createHttp1Client(baseUrl, options.tls ?? {});
+    return agentClientOn({
+      transport: createTransport({ baseUrl, httpVersion, interceptors, nodeOptions: { ...options.tls } }),
+      events: createEventTransport({ ...options, protocol, client }),
+      close,
+    });
+  }
+  const sessionManager = openSessions(options);
+  return agentClientOn({
+    transport: createTransport({ baseUrl, httpVersion, interceptors, sessionManager }),
+    events: createEventTransport({ ...options, protocol, client: createHttp2Client(sessionManager) }),
+    close: () => sessionManager.abort(),
+  });
+}
+
+function openSessions(options: NodeAgentClientOptions): Http2SessionManager {
+  const { baseUrl, pingIntervalMs = 20_000, streamWindowBytes = 256 << 10, tls = {} } = options;
+  return new Http2SessionManager(
+    baseUrl,
+    { pingIntervalMs },
+    { ...tls, settings: { initialWindowSize: streamWindowBytes, enablePush: false } },
+  );
+}

@@ -1,0 +1,327 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { backoffDelayMs, type CompleteResumeOptions, sleep } from "./backoff.ts";
+import { explained, isCut, retryDelayMsOf } from "./error-reason.ts";
+import { abortedError, type EventStream } from "./event-stream.ts";
+import type { ClientEvent, EventItem } from "./stream-item.ts";
+import { truncated } from "./wire-protocol.ts";
+
+/** The longest prelude that is held, in events. A longer one is an error. */
+const maxPreludeEvents = 100_000;
+/** How long an ended call may take to say so, in milliseconds, before it is dropped. */
+const closeGraceMs = 1_000;
+/** How often per heartbeat timeout a stream is looked at. */
+const looksPerTimeout = 4;
+
+/** A place in a log. */
+export interface Cursor {
+  /** Everything up to here was delivered. */
+  readonly afterSequence: number;
+  /** The log. Empty: not checked. */
+  readonly logId: string;
+}
+
+/** What a resuming stream reads. */
+export interface StreamPlan {
+  /**
+   * Attaches after the cursor; without one, from where the caller wants to begin. `runId` is the last run that
+   * the events named, if any did.
+   */
+  open(cursor: Cursor | undefined, signal: AbortSignal, runId: string | undefined): EventStream;
+  /** Whether the stream is that of one run, over with its terminal event. Else it is over when it ends with OK. */
+  readonly isRun: boolean;
+  /** Whether it begins with a prelude, delivered as a whole or not at all. */
+  readonly hasPrelude: boolean;
+  /** Where the caller is already. */
+  readonly cursor: Cursor | undefined;
+}
+
+/**
+ * A stream of events that survives whatever cuts its connection: it attaches again after the last event that
+ * arrived, delivers none twice and leaves none out, and fails rather than do either.
+ */
+export class ResumingStream implements AsyncIterableIterator<ClientEvent, undefined> {
+  readonly #plan: StreamPlan;
+  readonly #options: CompleteResumeOptions;
+  readonly #signal: AbortSignal;
+  #stream: EventStream | undefined;
+  #prelude: EventItem[] = [];
+  #ready: EventItem[] = [];
+  #cursor: Cursor | undefined;
+  #runId: string | undefined;
+  #isCaughtUp: boolean;
+  /** Whether the service has answered at all, and then whether it keeps a log. */
+  #service: "unknown" | "bare" | "logged" = "unknown";
+  #attempts = 0;
+  #attachedAt = 0;
+  #progressAt = performance.now();
+  #watchdog: ReturnType<typeof setInterval> | undefined;
+  #isWaiting = false;
+  #isSilent = false;
+  #isOver = false;
+  #pending: Promise<unknown> = Promise.resolve();
+
+  constructor(plan: StreamPlan, options: CompleteResumeOptions, signal: AbortSignal) {
+    this.#plan = plan;
+    this.#options = options;
+    this.#signal = signal;
+    this.#cursor = plan.cursor;
+    this.#isCaughtUp = !plan.hasPrelude;
+  }
+
+  /** The log that the events are of. Empty before the first event, and where the service keeps none. */
+  get logId(): string {
+    return this.#cursor?.logId ?? this.#stream?.logId ?? "";
+  }
+
+  /** The last sequence that was delivered; undefined if none was. */
+  get lastSequence(): number | undefined {
+    return this.#cursor?.afterSequence;
+  }
+
+  /** The run that the last RUN_STARTED named. */
+  get currentRunId(): string | undefined {
+    return this.#runId;
+  }
+
+  /** Whether nothing more is delivered. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Settles when something came from the server, or the stream is over. */
+  async started(): Promise<void> {
+    await this.#stream?.wait();
+  }
+
+  next(): Promise<IteratorResult<ClientEvent, undefined>> {
+    if (this.#stream !== undefined && !this.#isWaiting && !this.#isOver && !this.#signal.aborted) {
+      let value: EventItem | undefined;
+      try {
+        value = this.#poll(this.#stream);
+      } catch (error) {
+        return this.#queue(() => this.#recover(error).then(() => this.#advance()));
+      }
+      if (value !== undefined) return Promise.resolve({ done: false, value });
+    }
+    return this.#queue(() => this.#advance());
+  }
+
+  return(): Promise<IteratorResult<ClientEvent, undefined>> {
+    this.#isOver = true;
+    this.#dropStream();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** One after the other, for who asks again before the answer. */
+  #queue<T>(step: () => Promise<T>): Promise<T> {
+    this.#isWaiting = true;
+    const result = this.#pending.then(step).finally(() => {
+      if (this.#pending === settled) this.#isWaiting = false;
+    });
+    const settled = result.then(
+      () => {},
+      () => {},
+    );
+    this.#pending = settled;
+    return result;
+  }
+
+  async #advance(): Promise<IteratorResult<ClientEvent, undefined>> {
+    while (!this.#isOver) {
+      try {
+        if (this.#signal.aborted) throw abortedError(this.#signal);
+        const stream = this.#stream ?? this.#attach();
+        const value = this.#poll(stream);
+        if (value !== undefined) return { done: false, value };
+        if (!this.#isOver && stream.isDone) this.#ended();
+        else if (!this.#isOver) await stream.wait();
+      } catch (error) {
+        await this.#recover(error);
+      }
+    }
+    return { done: true, value: undefined };
+  }
+
+  /** The next event that is here, if any. */
+  #poll(stream: EventStream): EventItem | undefined {
+    const waiting = this.#ready.shift();
+    if (waiting !== undefined) return this.#deliver(waiting);
+    for (let item = stream.take(); item !== undefined; item = stream.take()) {
+      if (this.#service === "unknown") this.#service = stream.logId === "" ? "bare" : "logged";
+      switch (item.kind) {
+        case "event":
+          if (item.sequence === undefined) {
+            if (this.#isCaughtUp) return this.#deliver(item);
+            this.#holdPrelude(item);
+          } else if (this.#advanceTo(item.sequence, stream)) {
+            return this.#deliver(item);
+          }
+          break;
+        case "caughtUp":
+          return this.#catchUp(item.sequence, stream);
+        case "heartbeat":
+          if (performance.now() - this.#attachedAt > this.#options.maxDelayMs) this.#progress();
+          break;
+        case "unknown":
+          if (item.sequence !== undefined) this.#advanceTo(item.sequence, stream);
+      }
+    }
+    return undefined;
+  }
+
+  /** Moves the cursor; false if the event was delivered before. */
+  #advanceTo(sequence: number, stream: EventStream): boolean {
+    const last = this.#cursor?.afterSequence;
+    if (last !== undefined) {
+      if (sequence <= last) return false;
+      if (sequence !== last + 1) {
+        throw new ConnectError(`event ${sequence} came after ${last}: events are missing`, Code.DataLoss);
+      }
+    }
+    this.#moveTo(sequence, stream);
+    return true;
+  }
+
+  #moveTo(afterSequence: number, stream: EventStream): void {
+    const logId = this.#cursor?.logId ?? "";
+    if (logId !== "" && stream.logId !== "" && stream.logId !== logId) {
+      throw new ConnectError(`the log is ${stream.logId} and was ${logId}`, Code.DataLoss);
+    }
+    this.#cursor = { afterSequence, logId: logId === "" ? stream.logId : logId };
+    this.#progress();
+  }
+
+  #holdPrelude(item: EventItem): void {
+    if (this.#prelude.length >= maxPreludeEvents) {
+      throw new ConnectError(`the prelude has more than ${maxPreludeEvents} events`, Code.ResourceExhausted);
+    }
+    this.#prelude.push(item);
+  }
+
+  #catchUp(sequence: number, stream: EventStream): EventItem | undefined {
+    this.#isCaughtUp = true;
+    this.#moveTo(sequence, stream);
+    this.#ready = this.#prelude;
+    this.#prelude = [];
+    return this.#poll(stream);
+  }
+
+  #deliver(item: EventItem): EventItem {
+    const { event } = item;
+    if (event.type === "RUN_STARTED") this.#runId = event.runId;
+    else if (this.#plan.isRun && (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR"))
+      this.#finish();
+    return item;
+  }
+
+  #progress(): void {
+    this.#attempts = 0;
+    this.#progressAt = performance.now();
+  }
+
+  #attach(): EventStream {
+    this.#prelude = [];
+    this.#isSilent = false;
+    this.#attachedAt = performance.now();
+    this.#stream = this.#plan.open(this.#isCaughtUp ? this.#cursor : undefined, this.#signal, this.#runId);
+    this.#watch(this.#stream);
+    return this.#stream;
+  }
+
+  /** Closes a stream on which nothing came for too long, while somebody waits for it. */
+  #watch(stream: EventStream): void {
+    const { heartbeatTimeoutMs } = this.#options;
+    if (heartbeatTimeoutMs === Number.POSITIVE_INFINITY) return;
+    let seen = stream.activity;
+    let quietLooks = 0;
+    this.#watchdog = setInterval(() => {
+      quietLooks = this.#isWaiting && stream.activity === seen ? quietLooks + 1 : 0;
+      seen = stream.activity;
+      if (quietLooks < looksPerTimeout) return;
+      this.#isSilent = true;
+      stream.close();
+    }, heartbeatTimeoutMs / looksPerTimeout);
+    // The connection keeps a process alive, not the look at it. Browsers have plain numbers here.
+    this.#watchdog.unref?.();
+  }
+
+  /** The stream ended with OK and everything was taken. */
+  #ended(): void {
+    if (this.#isSilent) {
+      const { heartbeatTimeoutMs } = this.#options;
+      throw new ConnectError(
+        `nothing came for ${heartbeatTimeoutMs} ms, not even a heartbeat`,
+        Code.Unavailable,
+      );
+    }
+    if (this.#plan.isRun) throw truncated("the run has no terminal event yet");
+    this.#finish();
+  }
+
+  /** Waits until the next attempt is due, or throws because there is none. */
+  async #recover(reason: unknown): Promise<void> {
+    const error = ConnectError.from(reason);
+    this.#dropStream();
+    if (this.#isOver) return;
+    const attempt = this.#attempts + 1;
+    const refusal = this.#whyNotAgain(error, attempt);
+    if (refusal !== undefined) {
+      this.#finish();
+      throw refusal;
+    }
+    this.#attempts = attempt;
+    const delayMs = Math.max(backoffDelayMs(attempt, this.#options), retryDelayMsOf(error));
+    this.#options.onResume({ attempt, delayMs, afterSequence: this.lastSequence, error });
+    await sleep(delayMs, this.#signal);
+  }
+
+  #whyNotAgain(error: ConnectError, attempt: number): ConnectError | undefined {
+    if (this.#signal.aborted) return abortedError(this.#signal);
+    if (!isCut(error)) return error;
+    if (this.#service === "bare") {
+      return explained(error, `${error.rawMessage} (the service keeps no log: the run cannot be resumed)`);
+    }
+    const { maxAttempts, maxStartAttempts, maxElapsedMs } = this.#options;
+    if (attempt > (this.#service === "unknown" ? maxStartAttempts : maxAttempts)) {
+      return attempt === 1 ? error : explained(error, `${error.rawMessage} (after ${attempt} attempts)`);
+    }
+    const elapsedMs = performance.now() - this.#progressAt;
+    if (this.#service === "logged" && elapsedMs > maxElapsedMs) {
+      return explained(error, `${error.rawMessage} (nothing new for ${Math.round(elapsedMs)} ms)`);
+    }
+    return undefined;
+  }
+
+  #dropStream(): void {
+    clearInterval(this.#watchdog);
+    this.#stream?.close();
+    this.#stream = undefined;
+  }
+
+  #finish(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const stream = this.#stream;
+    clearInterval(this.#watchdog);
+    if (stream !== undefined) void closeGently(stream);
+  }
+}
+
+/** Gives a call that is over the time to end by itself: an abort would count as one on the server. */
+async function closeGently(stream: EventStream): Promise<void> {
+  const timer = setTimeout(() => stream.close(), closeGraceMs);
+  timer.unref?.();
+  try {
+    while (!stream.isDone) {
+      await stream.wait();
+      while (stream.take() !== undefined);
+    }
+  } catch {
+    // The events were delivered; how the call ends does not matter any more.
+  }
+  clearTimeout(timer);
+}
