@@ -1,3 +1,5 @@
+import { AgentError } from "@dragoman/agent";
+
 /** Why an upstream agent could not be used. */
 export type UpstreamErrorCode =
   /** It answered with a status that is not 2xx. */
@@ -13,16 +15,18 @@ export type UpstreamErrorCode =
   /** The stream stopped before RUN_FINISHED or RUN_ERROR. */
   | "UPSTREAM_TRUNCATED";
 
-/** A run of an upstream agent that failed for a reason outside its events. The message is fit for clients. */
-export class UpstreamError extends Error {
+/**
+ * A run of an upstream agent that failed for a reason outside its events. A host makes a RUN_ERROR of it, with this
+ * code and message, which are fit for clients.
+ */
+export class UpstreamError extends AgentError {
   override readonly name: string = "UpstreamError";
-  readonly code: UpstreamErrorCode;
+  declare readonly code: UpstreamErrorCode;
   /** The HTTP status, where `code` is `UPSTREAM_STATUS`. */
   readonly status: number | undefined;
 
   constructor(code: UpstreamErrorCode, message: string, options?: ErrorOptions & { status?: number }) {
-    super(message, options);
-    this.code = code;
+    super(code, message, options);
     this.status = options?.status;
   }
 }

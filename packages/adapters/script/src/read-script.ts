@@ -1,3 +1,4 @@
+import { AgentError } from "@dragoman/agent";
 import type { Json } from "@dragoman/agui";
 
 /** The longest pause between two events that a script may ask for, in milliseconds: one minute. */
@@ -12,10 +13,12 @@ export interface Script {
 }
 
 /** `forwardedProps` holds no script that can be played. The message says what was found and what belongs there. */
-export class ScriptError extends Error {
+export class ScriptError extends AgentError {
   override readonly name = "ScriptError";
-  /** For the RUN_ERROR that a host makes of it. */
-  readonly code = "SCRIPT_INVALID";
+
+  constructor(message: string) {
+    super("SCRIPT_INVALID", message);
+  }
 }
 
 /** Reads the script out of a run's `forwardedProps`. Throws `ScriptError`. */
