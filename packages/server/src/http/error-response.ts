@@ -1,0 +1,52 @@
+import { createRegistry } from "@bufbuild/protobuf";
+import type { ConnectError } from "@connectrpc/connect";
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  ResourceInfoSchema,
+  RetryInfoSchema,
+} from "@dragoman/contract/google/rpc/error_details_pb";
+import {
+  codeToHttpStatus,
+  createAsyncIterable,
+  errorToJson,
+  setTrailerStatus,
+  type UniversalServerResponse,
+} from "../connect-internals.ts";
+
+const jsonOptions = {
+  registry: createRegistry(ErrorInfoSchema, BadRequestSchema, RetryInfoSchema, ResourceInfoSchema),
+};
+
+/** Options that make error details readable in JSON. */
+export function errorJsonOptions() {
+  return jsonOptions;
+}
+
+/**
+ * Makes the response for a call that no protocol handler took.
+ *
+ * HTTP clients get `{code, message, details}` as Connect writes errors, gRPC clients a status.
+ * `status` is the HTTP status where the code's own would say less.
+ */
+export function errorResponse(
+  error: ConnectError,
+  options: {
+    readonly contentType?: string | undefined;
+    readonly status?: number;
+    readonly headers?: HeadersInit;
+  } = {},
+): UniversalServerResponse {
+  const header = new Headers(options.headers);
+  if (/^application\/grpc(\+|;|$)/i.test(options.contentType ?? "")) {
+    header.set("content-type", "application/grpc");
+    return { status: 200, header: setTrailerStatus(header, error) };
+  }
+  header.set("content-type", "application/json");
+  const text = JSON.stringify(errorToJson(error, jsonOptions));
+  return {
+    status: options.status ?? codeToHttpStatus(error.code),
+    header,
+    body: createAsyncIterable([new TextEncoder().encode(text)]),
+  };
+}

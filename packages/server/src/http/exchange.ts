@@ -1,0 +1,53 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Socket } from "node:net";
+import type { BodyReader } from "./body-reader.ts";
+
+/** Response headers or trailers: lower-case names. */
+export type HeaderFields = Readonly<Record<string, string | readonly string[]>>;
+
+/** How waiting for a reader ended. */
+export type DrainOutcome = "drained" | "closed" | "stalled";
+
+/** Why a response is broken off: `slow` because of its reader, `failed` because of us. */
+export type ResetReason = "failed" | "slow";
+
+/**
+ * One HTTP request and its response, alike for HTTP/1.1 and HTTP/2.
+ *
+ * HTTP/2 goes without Node's compatibility layer: a stream that is open for hours costs what it must.
+ */
+export interface Exchange {
+  readonly httpVersion: string;
+  readonly method: string;
+  /** Path and query as they came. */
+  readonly target: string;
+  readonly scheme: "http" | "https";
+  /** The Host header or `:authority`; undefined if the client sent none. */
+  readonly authority: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly socket: Socket;
+  readonly body: BodyReader;
+  readonly headersSent: boolean;
+  /** Whether the response can no longer be written. */
+  readonly closed: boolean;
+  /** Calls back once when the client goes away before the response ended. At once if it is gone. */
+  onAbort(listener: () => void): void;
+  /** Sends the status and headers right away. `trailers` announces that {@link end} gets some. */
+  writeHead(status: number, headers: HeaderFields, options?: { readonly trailers?: boolean }): void;
+  /** Writes a piece; false if the next one should wait for {@link drained}. */
+  write(chunk: Uint8Array): boolean;
+  /** Waits until what was written has been taken. */
+  drained(timeoutMs: number): Promise<DrainOutcome>;
+  /** Ends the response cleanly. */
+  end(trailers?: HeaderFields): void;
+  /** Resolves when all of the response has been taken, or `closed`, or `stalled` after the time. */
+  finished(timeoutMs: number): Promise<DrainOutcome>;
+  /** Breaks the response off, so that no client can take it for complete. What was written may still arrive. */
+  reset(reason: ResetReason): void;
+}
+
+/** Returns a header of the request; of one that came several times, the values joined by comma. */
+export function requestHeader(exchange: Exchange, name: string): string | undefined {
+  const value = exchange.headers[name];
+  return Array.isArray(value) ? value.join(", ") : value;
+}

@@ -1,0 +1,120 @@
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import { type ContextValues, createContextValues, type HandlerContext } from "@connectrpc/connect";
+import type { UniversalServerRequest } from "../connect-internals.ts";
+import type { HeaderFields } from "../http/exchange.ts";
+import { headerFields } from "../http/header-fields.ts";
+
+/** What a call is, before it runs. */
+export interface CallContextInit {
+  readonly method: DescMethod;
+  readonly protocolName: string;
+  readonly request: UniversalServerRequest;
+  /** Milliseconds that the client gives the call; undefined for ever. */
+  readonly timeoutMs: number | undefined;
+  /** Headers and trailers that belong to the protocol. Not copied, not changed. */
+  readonly responseFields: HeaderFields;
+  readonly trailerFields: HeaderFields;
+}
+
+/**
+ * The context of a streaming call.
+ *
+ * What Connect's own context makes up front (three Headers, two abort controllers) is made here when
+ * somebody asks for it, because a thousand idle streams would hold it for nothing.
+ */
+export class CallContext implements HandlerContext {
+  readonly #init: CallContextInit;
+  readonly #deadline: number | undefined;
+  #values: ContextValues | undefined;
+  #controller: AbortController | undefined;
+  #aborted = false;
+  #reason: unknown;
+  #responseHeader: Headers | undefined;
+  #responseTrailer: Headers | undefined;
+
+  constructor(init: CallContextInit) {
+    this.#init = init;
+    this.#deadline = init.timeoutMs === undefined ? undefined : Date.now() + init.timeoutMs;
+  }
+
+  get method(): DescMethod {
+    return this.#init.method;
+  }
+
+  get service(): DescService {
+    return this.#init.method.parent;
+  }
+
+  get protocolName(): string {
+    return this.#init.protocolName;
+  }
+
+  get requestMethod(): string {
+    return this.#init.request.method;
+  }
+
+  get url(): string {
+    return this.#init.request.url;
+  }
+
+  get requestHeader(): Headers {
+    return this.#init.request.header;
+  }
+
+  get values(): ContextValues {
+    this.#values ??= this.#init.request.contextValues ?? createContextValues();
+    return this.#values;
+  }
+
+  get responseHeader(): Headers {
+    this.#responseHeader ??= toHeaders(this.#init.responseFields);
+    return this.#responseHeader;
+  }
+
+  get responseTrailer(): Headers {
+    this.#responseTrailer ??= toHeaders(this.#init.trailerFields);
+    return this.#responseTrailer;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#aborted) {
+        this.#controller.abort(this.#reason);
+      }
+    }
+    return this.#controller.signal;
+  }
+
+  readonly timeoutMs = (): number | undefined =>
+    this.#deadline === undefined ? undefined : this.#deadline - Date.now();
+
+  /** Aborts the signal, whether or not somebody listens. Only the first call counts. */
+  abort(reason: unknown): void {
+    if (!this.#aborted) {
+      this.#aborted = true;
+      this.#reason = reason;
+      this.#controller?.abort(reason);
+    }
+  }
+
+  /** The response headers as they are to be sent. */
+  responseFields(): HeaderFields {
+    return this.#responseHeader ? headerFields(this.#responseHeader) : this.#init.responseFields;
+  }
+
+  /** The trailers as they are to be sent. */
+  trailerFields(): HeaderFields {
+    return this.#responseTrailer ? headerFields(this.#responseTrailer) : this.#init.trailerFields;
+  }
+}
+
+function toHeaders(fields: HeaderFields): Headers {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(fields)) {
+    for (const one of typeof value === "string" ? [value] : value) {
+      headers.append(name, one);
+    }
+  }
+  return headers;
+}

@@ -1,0 +1,159 @@
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import { Code, type ConnectError, type Interceptor } from "@connectrpc/connect";
+import { deadlineError, readyBatches, reasonError } from "@dragoman/rpc";
+import type { UniversalServerRequest } from "../connect-internals.ts";
+import type { HeaderFields } from "../http/exchange.ts";
+import { onCallerGone } from "../http/exchange-request.ts";
+import { publicError } from "../interceptors/errors.ts";
+import type { Limits } from "../limits.ts";
+import type { Log } from "../log.ts";
+import type { ActiveCalls } from "./active-calls.ts";
+import { CallContext } from "./call-context.ts";
+import { type Invocation, invokeStream, normalized, type StreamSpec } from "./invoke.ts";
+
+/** What every call of a server shares. */
+export interface CallHost {
+  readonly interceptors: readonly Interceptor[];
+  readonly limits: Limits;
+  readonly log: Log;
+  readonly calls: ActiveCalls;
+}
+
+/** How one call came in. */
+export interface StreamCallInit {
+  readonly spec: StreamSpec;
+  readonly protocolName: string;
+  readonly request: UniversalServerRequest;
+  readonly timeoutMs: number | undefined;
+  readonly responseFields: HeaderFields;
+  readonly trailerFields?: HeaderFields;
+}
+
+/** Reads the request messages. Called once, when the call has been admitted. */
+export type ReadInput = () => Promise<AsyncIterable<MessageShape<DescMessage>>>;
+
+/**
+ * One streaming call, from its request to its last message, whatever protocol it came over.
+ *
+ * Every wait for the handler is raced against the deadline, the caller and the shutdown of the server:
+ * a handler that ignores its signal delays nobody. Ends in exactly one way, and then frees all it held.
+ */
+export class StreamCall {
+  readonly context: CallContext;
+  readonly spec: StreamSpec;
+  readonly #host: CallHost;
+  #starting: Promise<void> | undefined;
+  #invocation: Invocation | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #over = false;
+  #error: ConnectError | undefined;
+  #reject: ((error: unknown) => void) | undefined;
+
+  constructor(host: CallHost, init: StreamCallInit) {
+    this.#host = host;
+    this.spec = init.spec;
+    this.context = new CallContext({ trailerFields: {}, ...init, method: init.spec.method });
+    this.context.values.set(readyBatches, true);
+    if (init.timeoutMs !== undefined) {
+      this.#timer = setTimeout(() => this.abort(deadlineError()), init.timeoutMs);
+    }
+    host.calls.add(this);
+    onCallerGone(init.request, (reason) => this.abort(publicError(reason, host.log)));
+  }
+
+  /** Begins to read the request and to call the implementation. {@link next} tells how it went. */
+  start(readInput: ReadInput): void {
+    this.#starting = this.#start(readInput);
+    this.#starting.catch(() => {});
+  }
+
+  async #start(readInput: ReadInput): Promise<void> {
+    try {
+      const input = await this.#race(readInput());
+      const invoking = invokeStream(this.spec, this.context, input, this.#host.interceptors);
+      this.#invocation = await this.#race(invoking, stop);
+    } catch (error) {
+      throw this.#fail(error);
+    }
+  }
+
+  /** Returns the next message; undefined at the end. Rejects with an error for the client. */
+  async next(): Promise<MessageShape<DescMessage> | undefined> {
+    if (this.#starting !== undefined) {
+      await this.#starting;
+      this.#starting = undefined;
+    }
+    const invocation = this.#invocation;
+    if (this.#over || invocation === undefined) {
+      if (this.#error !== undefined) {
+        throw this.#error;
+      }
+      return undefined;
+    }
+    try {
+      const result = await this.#race(invocation.messages.next());
+      if (result.done === true) {
+        invocation.finish();
+        this.#end(undefined);
+        return undefined;
+      }
+      return normalized(this.spec, result.value);
+    } catch (error) {
+      throw this.#fail(error);
+    }
+  }
+
+  /** Ends the call with an error: what waits rejects with it, the implementation's signal aborts. */
+  abort(error: ConnectError): void {
+    if (!this.#over) {
+      this.#end(error);
+      this.#reject?.(error);
+      if (this.#invocation) {
+        stop(this.#invocation);
+      }
+    }
+  }
+
+  /** Ends the call because nobody wants the rest of it. */
+  close(): void {
+    if (!this.#over) {
+      this.abort(reasonError(Code.Canceled, "UNSPECIFIED", "The client is gone."));
+    }
+  }
+
+  #fail(error: unknown): ConnectError {
+    const shown = this.#error ?? publicError(error, this.#host.log);
+    this.#end(shown);
+    return shown;
+  }
+
+  #end(error: ConnectError | undefined): void {
+    if (!this.#over) {
+      this.#over = true;
+      this.#error = error;
+      clearTimeout(this.#timer);
+      this.#host.calls.delete(this);
+      this.context.abort(error);
+    }
+  }
+
+  /** Waits for the handler, but not longer than the call lives. `late` gets what comes after that. */
+  #race<T>(promise: Promise<T>, late?: (value: T) => void): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.#over) {
+        reject(this.#error);
+      }
+      this.#reject = reject;
+      promise.then((value) => {
+        resolve(value);
+        if (this.#over) {
+          late?.(value);
+        }
+      }, reject);
+    });
+  }
+}
+
+function stop(invocation: Invocation): void {
+  invocation.messages.return?.()?.then(undefined, () => {});
+}
