@@ -1,4 +1,5 @@
 export { Health } from "./health.ts";
+export { createInProcessTransport } from "./in-process.ts";
 export { defaultLimits, type Limits } from "./limits.ts";
 export { consoleLog, type Log } from "./log.ts";
 export {

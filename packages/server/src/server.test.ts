@@ -8,7 +8,7 @@ import * as web from "@connectrpc/connect-web";
 import { AGUIService } from "@dragoman/contract/agent/v1/agui_service_pb";
 import { errorInfoOf, errorReasonOf } from "@dragoman/rpc";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createServer, type Log, type Server } from "./index.ts";
+import { createInProcessTransport, createServer, type Log, type Server } from "./index.ts";
 import { testService } from "./testing/test-service.ts";
 
 const { entry, seen } = testService();
@@ -34,7 +34,16 @@ const transports: Record<string, () => Transport> = {
     createConnectTransport({ baseUrl, httpVersion: "1.1", useHttpGet: true, useBinaryFormat: false }),
   "gRPC-Web by fetch": () => web.createGrpcWebTransport({ baseUrl }),
   "Connect by fetch": () => web.createConnectTransport({ baseUrl, useHttpGet: true }),
+  "in process": () => createInProcessTransport(server),
 };
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) {
+    all.push(item);
+  }
+  return all;
+}
 
 describe.each(Object.entries(transports))("%s", (_name, makeTransport) => {
   const client = () => createClient(AGUIService, makeTransport());
@@ -60,7 +69,7 @@ describe.each(Object.entries(transports))("%s", (_name, makeTransport) => {
   });
 
   test("streams ready batches, the log id on the first item", async () => {
-    const items = await Array.fromAsync(run("ok", 5));
+    const items = await collect(run("ok", 5));
     expect(items.map(({ sequence }) => sequence)).toEqual([1n, 2n, 3n, 4n, 5n]);
     expect(items.map(({ logId }) => logId)).toEqual(["log-1", "", "", "", ""]);
     expect(items[4]?.item.value).toMatchObject({ event: { value: { delta: "delta 5" } } });

@@ -11,6 +11,8 @@ import { waitFor } from "./wait.ts";
 
 /** How long a broken-off stream may take to hand over what was written before. */
 const flushTimeoutMs = 1_000;
+/** How long a client may go on sending a body that nobody wants, so that it reads the answer. */
+const lingerMs = 2_000;
 
 /** One HTTP/2 stream. */
 export class Http2Exchange implements Exchange {
@@ -20,6 +22,7 @@ export class Http2Exchange implements Exchange {
   #body: BodyReader | undefined;
   #listeners: (() => void)[] = [];
   #trailers: HeaderFields = {};
+  #hasTrailers = false;
   #ended = false;
 
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
@@ -77,9 +80,8 @@ export class Http2Exchange implements Exchange {
       return;
     }
     if (options.trailers === true) {
-      this.#stream.once("wantTrailers", () =>
-        this.#stream.sendTrailers({ ...this.#trailers } as OutgoingHttpHeaders),
-      );
+      this.#hasTrailers = true;
+      this.#stream.once("wantTrailers", () => this.#sendTrailers());
     }
     const fields = { ":status": status, ...headers } as OutgoingHttpHeaders;
     this.#stream.respond(fields, { waitForTrailers: options.trailers === true });
@@ -103,12 +105,26 @@ export class Http2Exchange implements Exchange {
     this.#trailers = trailers;
     if (!this.closed) {
       this.#stream.end(() => {
-        // Tells a client that still sends that nobody listens.
-        if (!this.body.complete) {
-          this.#stream.close(constants.NGHTTP2_NO_ERROR);
+        if (!this.#hasTrailers) {
+          this.#refuseRest();
         }
       });
     }
+  }
+
+  #sendTrailers(): void {
+    this.#stream.sendTrailers({ ...this.#trailers } as OutgoingHttpHeaders);
+    this.#refuseRest();
+  }
+
+  /** Lets a client that still sends read the answer first; then tells it that nobody listens. */
+  #refuseRest(): void {
+    if (this.#stream.readableEnded || this.closed) {
+      return;
+    }
+    const timer = setTimeout(() => this.#stream.close(constants.NGHTTP2_NO_ERROR), lingerMs);
+    this.#stream.once("close", () => clearTimeout(timer));
+    this.body.discard();
   }
 
   async finished(timeoutMs: number): Promise<DrainOutcome> {
