@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import type { BaseEvent } from "@ag-ui/client";
 import { EventEncoder } from "@ag-ui/encoder";
-import type { AgentOutput } from "@dragoman/agent";
+import type { AgentOutput, EncodedEvent } from "@dragoman/agent";
 import type { AguiEvent, RunAgentInput } from "@dragoman/agui";
 import { afterEach, describe, expect, test } from "vitest";
 import { type AgUiOptions, createAgent, UpstreamError, UpstreamTruncatedError } from "./index.ts";
@@ -70,6 +70,7 @@ const stock =
     response.end();
   };
 
+const binaryType = "application/vnd.ag-ui.event+proto";
 const input: RunAgentInput = {
   threadId: "thread",
   runId: "run",
@@ -215,6 +216,96 @@ describe("SSE", () => {
     expect(outputs).toEqual([events[0]]);
     expect(codeOf(error)).toBe("UPSTREAM_MALFORMED");
     expect(String(error)).toContain('not JSON: {"type": oops');
+  });
+});
+
+describe("binary", () => {
+  const frame = (event: AguiEvent) =>
+    new EventEncoder({ accept: binaryType }).encodeBinary(event as BaseEvent);
+  const frames = Buffer.concat(events.map(frame));
+  const binary =
+    (...pieces: Uint8Array[]): Answer =>
+    async (_, response) => {
+      response.writeHead(200, { "content-type": binaryType });
+      await write(response, pieces);
+      response.end();
+    };
+
+  test.each([true, "auto"] as const)(
+    "of the reference encoder arrives with its bytes, asked by %s",
+    async (ask) => {
+      const { url } = await upstream(stock(events));
+      const { outputs, error } = await run({ url, binary: ask });
+      expect(error).toBeUndefined();
+      const encoded = outputs as EncodedEvent[];
+      expect(encoded.map(({ event }) => event)).toEqual(events);
+      expect(encoded.map(({ bytes }) => Buffer.from(bytes))).toEqual(
+        events.map((event) => Buffer.from(frame(event).subarray(4))),
+      );
+    },
+  );
+
+  test.each([
+    ["into bytes", 1],
+    ["within prefixes and events", 7],
+    ["nowhere", frames.length],
+  ])("may be cut %s", async (_, size) => {
+    const count = Math.ceil(frames.length / size);
+    const pieces = Array.from({ length: count }, (_, index) =>
+      frames.subarray(index * size, (index + 1) * size),
+    );
+    const { url } = await upstream(binary(...pieces));
+    const { outputs, error } = await run({ url, binary: true });
+    expect(error).toBeUndefined();
+    expect((outputs as EncodedEvent[]).map(({ event }) => event)).toEqual(events);
+  });
+
+  test("events of later versions are skipped, their fields kept in the bytes", async () => {
+    // Field 90 of Event, an empty message: a type that does not exist yet.
+    const unknownType = Buffer.from([0, 0, 0, 3, 0xd2, 0x05, 0x00]);
+    const content = frame(events[2]!);
+    // The same event with field 999, a varint, behind it.
+    const longer = Buffer.concat([content, Buffer.from([0xb8, 0x3e, 0x01])]);
+    longer.writeUInt32BE(content.length - 4 + 3);
+    const { url } = await upstream(
+      binary(frame(events[0]!), frame(events[1]!), unknownType, longer, ...events.slice(3).map(frame)),
+    );
+    const { outputs, error } = await run({ url, binary: true });
+    expect(error).toBeUndefined();
+    const encoded = outputs as EncodedEvent[];
+    expect(encoded.map(({ event }) => event)).toEqual(events);
+    expect(Buffer.from(encoded[2]!.bytes)).toEqual(longer.subarray(4));
+  });
+
+  test.each([
+    ["before a terminal", [frames.subarray(0, -frame(events.at(-1)!).length)], 5],
+    ["within an event", [frames.subarray(0, -1)], 5],
+    ["within a prefix", [frame(events[0]!), Buffer.from([0, 0])], 1],
+    ["before anything", [], 0],
+  ])("that stops %s is truncated", async (_, pieces, count) => {
+    const { url } = await upstream(binary(...pieces));
+    const { outputs, error } = await run({ url, binary: true });
+    expect(error).toBeInstanceOf(UpstreamTruncatedError);
+    expect(outputs).toHaveLength(count);
+  });
+
+  test("bytes that hold no event end the run after the events before them", async () => {
+    const { url } = await upstream(binary(frame(events[0]!), Buffer.from([0, 0, 0, 2, 0xff, 0xff])));
+    const { outputs, error } = await run({ url, binary: true });
+    expect(outputs).toHaveLength(1);
+    expect(codeOf(error)).toBe("UPSTREAM_MALFORMED");
+  });
+
+  test("an event larger than maxEventBytes is refused by its prefix", async () => {
+    const { url } = await upstream(binary(frame(events[0]!), Buffer.from([0, 0, 0x10, 0])));
+    const { outputs, error } = await run({ url, binary: true, maxEventBytes: 0xfff });
+    expect(outputs).toHaveLength(1);
+    expect(codeOf(error)).toBe("UPSTREAM_TOO_LARGE");
+  });
+
+  test("text read as binary, as a proxy may serve it, is too large and no memory is taken for it", async () => {
+    const { url } = await upstream(binary(Buffer.from(started)));
+    expect(codeOf((await run({ url, binary: true })).error)).toBe("UPSTREAM_TOO_LARGE");
   });
 });
 

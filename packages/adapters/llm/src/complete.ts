@@ -1,4 +1,4 @@
-import OpenAI from "openai";
+import type OpenAI from "openai";
 import type {
   ChatCompletionFunctionTool,
   ChatCompletionMessageParam,
@@ -49,14 +49,16 @@ async function open(request: CompletionRequest, options: CompleteOptions, silenc
     messages,
     stream: true as const,
   };
-  const { data, response } = await createClient(options, silence)
-    .chat.completions.create(body, { signal: silence.signal })
-    .withResponse();
+  const client = await createClient(options, silence);
+  const answer = client.chat.completions.create(body, { signal: silence.signal });
+  const { data, response } = await answer.withResponse();
   requireStream(response);
   return data;
 }
 
-function createClient(options: CompleteOptions, silence: Silence): OpenAI {
+async function createClient(options: CompleteOptions, silence: Silence): Promise<OpenAI> {
+  // Loaded by the first run, because it takes as long as all the rest of a server does to start.
+  const { OpenAI } = await import("openai");
   const { baseURL, apiKey, headers, maxRetries, timeoutMs, maxResponseBytes } = options;
   return new OpenAI({
     baseURL,

@@ -1,4 +1,4 @@
-import { APIConnectionError, APIConnectionTimeoutError, APIError } from "openai";
+import { APIConnectionError, APIConnectionTimeoutError, APIError } from "openai/error";
 import { LlmError, type LlmErrorCode } from "./errors.ts";
 import type { CompleteOptions } from "./options.ts";
 

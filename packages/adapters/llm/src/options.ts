@@ -6,13 +6,13 @@ export interface LlmOptions {
   /** The model's name, as the endpoint knows it. */
   readonly model: string;
   /** Where the endpoint is, up to and without `/chat/completions`. Default `https://api.openai.com/v1`. */
-  readonly baseURL?: string;
+  readonly baseURL?: string | undefined;
   /** Sent as a bearer token. Default none, for endpoints that need none. */
-  readonly apiKey?: string;
+  readonly apiKey?: string | undefined;
   /** Sent with every request. Default none. */
   readonly headers?: Readonly<Record<string, string>>;
   /** What the model is told before the conversation. Default nothing. */
-  readonly systemPrompt?: string;
+  readonly systemPrompt?: string | undefined;
   /** Tools that run here. Default none. */
   readonly tools?: readonly BackendTool[];
   /** Further fields of the request's body, such as `temperature` or `max_completion_tokens`. Default none. */
@@ -28,14 +28,15 @@ export interface LlmOptions {
   /** The largest answer of the endpoint in one turn, in bytes as it comes. At least 1. Default 33554432 (32 MiB). */
   readonly maxResponseBytes?: number;
   /** What the agent is for, in a sentence. */
-  readonly description?: string;
+  readonly description?: string | undefined;
   /** Makes the ids of messages. Default random UUIDs; a test may count. */
   readonly newId?: () => string;
 }
 
 /** Options with all defaults. */
 export interface CompleteOptions
-  extends Required<Omit<LlmOptions, "apiKey" | "systemPrompt" | "description">> {
+  extends Required<Omit<LlmOptions, "baseURL" | "apiKey" | "systemPrompt" | "description">> {
+  readonly baseURL: string;
   readonly apiKey: string | undefined;
   readonly systemPrompt: string | undefined;
 }
