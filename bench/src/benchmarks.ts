@@ -1,0 +1,7 @@
+import type { Benchmark } from "./benchmark.ts";
+import { codec } from "./p01-codec.ts";
+import { snapshots } from "./p02-snapshots.ts";
+import { reduction } from "./p10-reduction.ts";
+
+/** All benchmarks, in order. */
+export const benchmarks: readonly Benchmark[] = [codec, snapshots, reduction];
