@@ -38,6 +38,7 @@ export {
 } from "./json/parse-input.ts";
 export type { Problem } from "./json/problem.ts";
 export { applyPatch } from "./reduce/json-patch.ts";
+export { snapshotPrelude } from "./reduce/prelude.ts";
 export { createReducer, type Reducer, type ReducerOptions } from "./reduce/reducer.ts";
 export type {
   ActivityDeltaEvent,

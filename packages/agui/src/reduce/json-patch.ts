@@ -5,7 +5,7 @@ import type { Json, JsonPatchOperation } from "../types.ts";
  * Applies a JSON Patch (RFC 6902) and returns the new document. The given one stays as it is, whether the patch
  * succeeds or not: only the containers on the way to a change are copied, everything else is shared. So a
  * document may be handed out as a snapshot, and the cost of a patch follows the width of what it touches, not
- * the size of the document; `move` alone copies everything.
+ * the size of the document; `move` alone copies everything. Operations are taken one after the other.
  *
  * Throws an Error, with the reason in its message, if any operation does not apply.
  */
@@ -13,13 +13,25 @@ export function applyPatch(document: Json, patch: readonly JsonPatchOperation[])
   const copied = new Set<object>();
   let current = document;
   patch.forEach((operation, index) => {
+    if (movesIntoItself(operation)) throw new Error("Cannot move a value into itself");
     if (operation.op === "move") current = jsonpatch.deepClone(current);
     else if (operation.op !== "test" && typeof operation.path === "string") {
       current = copyWayTo(current, operation.path, copied);
     }
     current = jsonpatch.applyOperation(current, operation as Operation, true, true, true, index).newDocument;
+    // The library lets a move or copy from nowhere to the root pass.
+    if (current === undefined)
+      throw new Error("Cannot perform the operation from a path that does not exist");
   });
   return current;
+}
+
+/**
+ * Whether an operation moves a value into what it moves. RFC 6902 forbids it; the library does not, and makes a
+ * circular document on which stock clients fail later.
+ */
+export function movesIntoItself(operation: JsonPatchOperation): boolean {
+  return operation.op === "move" && operation.path.startsWith(`${operation.from}/`);
 }
 
 /** Copies the containers from the root to the parent of what the pointer names, those not copied already. */

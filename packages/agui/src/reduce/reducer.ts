@@ -40,6 +40,8 @@ export interface Reducer extends History {
    * started in it and got no TOOL_CALL_RESULT.
    */
   readonly pendingToolCallIds: readonly string[];
+  /** Whether there is a message of this id. */
+  hasMessage(id: string): boolean;
   /**
    * The messages as they are now, for a MESSAGES_SNAPSHOT: later events leave it alone. A reasoning message of
    * the current run is tagged as its REASONING_START was even if its own START was not, because a client that
@@ -101,6 +103,10 @@ class ConversationReducer implements Reducer {
     const message = kind === "toolCall" ? messages.toolCall(id)?.message : messages.get(id);
     if (message === undefined || (kind !== "toolCall" && kindOf(message.role) !== kind)) return undefined;
     return { subagentRunId: message.subagentRunId };
+  }
+
+  hasMessage(id: string): boolean {
+    return this.#conversation.messages.get(id) !== undefined;
   }
 
   hasToolCall(toolCallId: string): boolean {

@@ -9,6 +9,7 @@ import type {
   TextMessageStartEvent,
   ToolCallStartEvent,
 } from "../types.ts";
+import type { EntityKind, Owners } from "./owners.ts";
 
 interface Placed<E> {
   readonly event: E;
@@ -105,65 +106,42 @@ export class OpenEntities {
   }
 
   /** The events that close all that is open, each kind from the latest opened to the first. */
-  closers(options: CloseOptions): AguiEvent[] {
+  closers(owners: Owners, options: CloseOptions): AguiEvent[] {
     const message = options.message ?? "The run ended before this subagent finished.";
     const code = options.code === undefined ? {} : { code: options.code };
+    const subagents = [...this.subagents.values()].filter(({ ended }) => ended === undefined);
     return [
-      ...latestFirst(this.toolCalls.values()).map(
-        ({ event }): AguiEvent => ({
-          type: "TOOL_CALL_END",
-          toolCallId: event.toolCallId,
-          ...ownerOf(event),
-        }),
-      ),
-      ...latestFirst(this.messages.values()).map(
-        ({ event }): AguiEvent => ({
-          type: "TEXT_MESSAGE_END",
-          messageId: event.messageId,
-          ...ownerOf(event),
-        }),
-      ),
-      ...latestFirst(this.reasoningMessages.values()).map(
-        ({ event }): AguiEvent => ({
-          type: "REASONING_MESSAGE_END",
-          messageId: event.messageId,
-          ...ownerOf(event),
-        }),
-      ),
-      ...latestFirst(this.reasoningSpans.values()).map(
-        ({ event }): AguiEvent => ({
-          type: "REASONING_END",
-          messageId: event.messageId,
-          ...ownerOf(event),
-        }),
-      ),
-      ...latestFirst(this.#openSteps()).map(
-        ({ event }): AguiEvent => ({
-          type: "STEP_FINISHED",
-          stepName: event.stepName,
-          ...ownerOf(event),
-        }),
-      ),
-      ...latestFirst(
-        [...this.subagents.values()].filter(({ ended }) => !ended).map(({ started }) => started),
-      ).map(
-        ({ event }): AguiEvent => ({
-          type: "SUBAGENT_ERROR",
-          subagentRunId: event.subagentRunId,
-          message,
-          ...code,
-        }),
-      ),
+      ...latestFirst(this.toolCalls.values()).map(({ toolCallId }): AguiEvent => {
+        return { type: "TOOL_CALL_END", toolCallId, ...tagOf(owners, "toolCall", toolCallId) };
+      }),
+      ...latestFirst(this.messages.values()).map(({ messageId }): AguiEvent => {
+        return { type: "TEXT_MESSAGE_END", messageId, ...tagOf(owners, "message", messageId) };
+      }),
+      ...latestFirst(this.reasoningMessages.values()).map(({ messageId }): AguiEvent => {
+        return { type: "REASONING_MESSAGE_END", messageId, ...tagOf(owners, "reasoning", messageId) };
+      }),
+      ...latestFirst(this.reasoningSpans.values()).map(({ messageId }): AguiEvent => {
+        return { type: "REASONING_END", messageId, ...tagOf(owners, "reasoning", messageId) };
+      }),
+      ...latestFirst(this.#openSteps()).map(({ stepName, subagentRunId }): AguiEvent => {
+        return { type: "STEP_FINISHED", stepName, ...(subagentRunId !== undefined && { subagentRunId }) };
+      }),
+      ...latestFirst(subagents.map(({ started }) => started)).map(({ subagentRunId }): AguiEvent => {
+        return { type: "SUBAGENT_ERROR", subagentRunId, message, ...code };
+      }),
     ];
   }
 
   /** The events that open again what is open, in their order. */
-  openers(): AguiEvent[] {
+  openers(owners: Owners): AguiEvent[] {
     const placed: Placed<AguiEvent>[] = [
-      ...[...this.messages.values()].map(withoutMerged),
-      ...[...this.toolCalls.values()].map(withoutMerged),
-      ...[...this.reasoningMessages.values()].map(withoutMerged),
-      ...this.reasoningSpans.values(),
+      ...[...this.messages].map(([id, opened]) => again(opened, tagOf(owners, "message", id))),
+      ...[...this.toolCalls].map(([id, opened]) => again(opened, tagOf(owners, "toolCall", id))),
+      ...[...this.reasoningMessages].map(([id, opened]) => again(opened, tagOf(owners, "reasoning", id))),
+      ...[...this.reasoningSpans].map(([id, { event, order }]) => {
+        const { subagentRunId: _, ...rest } = event;
+        return { event: { ...rest, ...tagOf(owners, "reasoning", id) }, order };
+      }),
       ...this.#openSteps(),
     ];
     for (const { started, ended } of this.subagents.values()) {
@@ -178,18 +156,28 @@ export class OpenEntities {
   }
 }
 
-function latestFirst<E>(placed: Iterable<Placed<E>>): Placed<E>[] {
-  return [...placed].sort((left, right) => right.order - left.order);
+function latestFirst<E>(placed: Iterable<Placed<E>>): E[] {
+  return [...placed].sort((left, right) => right.order - left.order).map(({ event }) => event);
 }
 
-function ownerOf(event: { subagentRunId?: string }): { subagentRunId?: string } {
-  return event.subagentRunId === undefined ? {} : { subagentRunId: event.subagentRunId };
+/**
+ * The tag of an entity as it is now. The opener need not have had one, and a snapshot of the messages may have
+ * given the entity to somebody else since.
+ */
+function tagOf(owners: Owners, kind: EntityKind, id: string): { subagentRunId?: string } {
+  const subagentRunId = owners.get(kind, id)?.subagentRunId;
+  return subagentRunId === undefined ? {} : { subagentRunId };
 }
 
-/** The message or call holds this metadata already, and perhaps later values of the same keys. */
-function withoutMerged<E extends AguiEvent>({ event, order }: Placed<E>): Placed<E> {
-  const { metadata: _, ...rest } = event;
-  return { event: rest as E, order };
+/**
+ * A START as it opens its entity again. Without metadata, because the message or call holds it already, and
+ * perhaps later values of the same keys; without the parent of a call, because the messages show it, and it may
+ * have changed hands.
+ */
+function again({ event, order }: Placed<Started>, tag: { subagentRunId?: string }): Placed<AguiEvent> {
+  const { metadata: _metadata, subagentRunId: _subagentRunId, ...rest } = event;
+  if (rest.type === "TOOL_CALL_START") delete rest.parentMessageId;
+  return { event: { ...rest, ...tag }, order };
 }
 
 function withoutRaw(event: AguiEvent): AguiEvent {

@@ -50,6 +50,7 @@ export const RULES = {
   subagent_reused: violation("A subagentRunId names one subagent of a run and is not used again in it."),
   subagent_parent_unknown: violation("parentSubagentRunId names a subagent that started in the same run."),
   subagent_not_active: violation("SUBAGENT_FINISHED and SUBAGENT_ERROR name an active subagent."),
+  patch_moves_into_itself: violation("The from of a move operation is no proper prefix of its path."),
   chunk_not_expanded: violation("Chunks are expanded into START, CONTENT and END before they are verified."),
   chunk_id_missing: violation("The first chunk of a message or tool call carries its id."),
   chunk_name_missing: violation("The first TOOL_CALL_CHUNK of a call carries toolCallName."),

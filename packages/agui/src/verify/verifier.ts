@@ -1,4 +1,5 @@
-import type { AguiEvent, EventOf, OwnedEvent } from "../types.ts";
+import { movesIntoItself } from "../reduce/json-patch.ts";
+import type { AguiEvent, EventOf, JsonPatchOperation, OwnedEvent } from "../types.ts";
 import {
   checkActivitySnapshot,
   checkEncryptedValue,
@@ -43,7 +44,7 @@ export interface Verifier {
   closeOpen(options?: CloseOptions): AguiEvent[];
   /**
    * The START events of everything open, in their order, for a client that has just been given RUN_STARTED and
-   * a snapshot of messages and state. What a START merges into a message is left out, for the snapshot holds it.
+   * a snapshot of messages and state: tagged as their owners are now, without what the messages hold already.
    * The subagents of the run that have ended come with their end, because a later one may name them as parent.
    */
   openers(): AguiEvent[];
@@ -106,11 +107,11 @@ class StreamVerifier implements Verifier {
   }
 
   closeOpen(options: CloseOptions = {}): AguiEvent[] {
-    return this.#run.open.closers(options);
+    return this.#run.open.closers(this.#run.owners, options);
   }
 
   openers(): AguiEvent[] {
-    return this.#run.open.openers();
+    return this.#run.open.openers(this.#run.owners);
   }
 
   #dispatch(event: AguiEvent): void {
@@ -155,7 +156,11 @@ class StreamVerifier implements Verifier {
         checkActivitySnapshot(run, event);
         break;
       case "ACTIVITY_DELTA":
+        checkPatch(event, event.patch);
         run.owners.agree(event.type, event.subagentRunId, "activity", event.messageId);
+        break;
+      case "STATE_DELTA":
+        checkPatch(event, event.delta);
         break;
       case "SUBAGENT_STARTED":
         checkSubagentStart(run, event);
@@ -263,4 +268,14 @@ const LISTED = 10;
 function listed(names: readonly string[]): string {
   if (names.length <= LISTED) return names.join(", ");
   return `${names.slice(0, LISTED).join(", ")} and ${names.length - LISTED} more`;
+}
+
+/** Whether a patch applies depends on the document, but this one leaves clients with one that kills them. */
+function checkPatch({ type }: AguiEvent, patch: readonly JsonPatchOperation[]): void {
+  const operation = patch.find(movesIntoItself);
+  if (operation === undefined) return;
+  throw new ViolationError(
+    "patch_moves_into_itself",
+    `${type} moves a value to '${operation.path}', which is a part of it.`,
+  );
 }
