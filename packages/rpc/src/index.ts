@@ -1,5 +1,5 @@
 export { abortReason, deadlineError, raceAbort, raceDeadline } from "./abort.ts";
-export { batchOf, type ReadyBatch, type ReadyItem, readyBatches, readyItem } from "./ready-batch.ts";
+export { batchOf, type ReadyItem, readyBatches, readyItem } from "./ready-batch.ts";
 export {
   type ErrorDetail,
   type ErrorReasonName,
@@ -8,5 +8,4 @@ export {
   errorReasonOf,
   type ReasonErrorOptions,
   reasonError,
-  wellFormed,
 } from "./reason-error.ts";

@@ -1,18 +1,13 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { createContextValues } from "@connectrpc/connect";
+import { EventBatch, FrameEncoder } from "@dragoman/agui";
 import { RunAgentResponseSchema } from "@dragoman/contract/agent/v1/agui_service_pb";
 import { expect, test } from "vitest";
-import { batchOf, type ReadyBatch, readyBatches, readyItem } from "./index.ts";
+import { batchOf, readyBatches, readyItem } from "./index.ts";
 
-const batch: ReadyBatch = {
-  logId: "log",
-  firstSequence: 1,
-  lastSequence: 2,
-  frames: new Uint8Array(3),
-  hasJsonOnly: false,
-  sse: () => new Uint8Array(),
-  binary: () => new Uint8Array(),
-};
+const frames = new FrameEncoder();
+frames.append(1, { type: "TEXT_MESSAGE_CONTENT", messageId: "m", delta: "a" });
+const batch = new EventBatch("log", frames.take());
 
 test("an element carries its batch through the handler chain and is an empty message otherwise", () => {
   const item = readyItem(RunAgentResponseSchema, batch, { logId: "log" });

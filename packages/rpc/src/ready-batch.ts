@@ -1,30 +1,11 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
 import { type ContextKey, createContextKey } from "@connectrpc/connect";
-
-/**
- * Events that are encoded already: what `EventBatch` of `@dragoman/agui` offers a protocol handler.
- *
- * Frames are `[flags u8][length u32 BE][stream item]`, see `FrameEncoder`.
- */
-export interface ReadyBatch {
-  /** The log that the sequences are places in. */
-  readonly logId: string;
-  readonly firstSequence: number;
-  readonly lastSequence: number;
-  /** One frame per event, in order. Shared between readers: never written to. */
-  readonly frames: Uint8Array;
-  /** Whether an event among them has only a JSON form. */
-  readonly hasJsonOnly: boolean;
-  /** The events as server-sent events, made once and kept. */
-  sse(): Uint8Array;
-  /** The events as frames of AG-UI's binary form, made once and kept. */
-  binary(): Uint8Array;
-}
+import type { EventBatch } from "@dragoman/agui";
 
 /** A batch as a stream element, with what the first frame still lacks. */
-export interface ReadyItem<B extends ReadyBatch = ReadyBatch> {
-  readonly batch: B;
+export interface ReadyItem {
+  readonly batch: EventBatch;
   /** To be added as `log_id` to the first event of the batch; undefined if it was sent before. */
   readonly logId: string | undefined;
 }
@@ -49,7 +30,7 @@ const kReady = Symbol.for("dragoman.rpc.ready");
  */
 export function readyItem<Desc extends DescMessage>(
   schema: Desc,
-  batch: ReadyBatch,
+  batch: EventBatch,
   options: { readonly logId?: string } = {},
 ): MessageShape<Desc> {
   const item: ReadyItem = { batch, logId: options.logId };

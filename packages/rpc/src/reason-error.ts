@@ -35,7 +35,7 @@ export function reasonError(
 ): ConnectError {
   const metadata: Record<string, string> = {};
   for (const [key, value] of Object.entries(options.metadata ?? {})) {
-    metadata[key] = wellFormed(String(value));
+    metadata[key] = String(value).toWellFormed();
   }
   const info = create(ErrorInfoSchema, {
     reason: typeof reason === "number" ? ErrorReason[reason] : reason,
@@ -43,12 +43,7 @@ export function reasonError(
     metadata,
   });
   const details: ErrorDetail[] = [{ desc: ErrorInfoSchema, value: info }, ...(options.details ?? [])];
-  return new ConnectError(wellFormed(message), code, undefined, details, options.cause);
-}
-
-/** Replaces lone surrogates, which neither UTF-8 nor a percent-encoded header can carry. */
-export function wellFormed(text: string): string {
-  return text.replace(/\p{Surrogate}/gu, "\ufffd");
+  return new ConnectError(message.toWellFormed(), code, undefined, details, options.cause);
 }
 
 /** Returns the `ErrorInfo` that an error carries, of this process or from the wire; undefined if none. */

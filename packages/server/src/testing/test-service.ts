@@ -1,13 +1,13 @@
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import { Code, type HandlerContext } from "@connectrpc/connect";
+import { EventBatch, FrameEncoder } from "@dragoman/agui";
 import {
   AGUIService,
   type RunAgentRequest,
   type RunAgentResponse,
   RunAgentResponseSchema,
 } from "@dragoman/contract/agent/v1/agui_service_pb";
-import { type ReadyBatch, readyBatches, readyItem, reasonError } from "@dragoman/rpc";
-import { encodeEnvelope } from "../connect-internals.ts";
+import { readyBatches, readyItem, reasonError } from "@dragoman/rpc";
 import { implement, type ServiceEntry } from "../options.ts";
 
 /** What the service of the tests saw. */
@@ -72,7 +72,7 @@ async function* run(
 async function* events(context: HandlerContext, count: number, endless: boolean, seen: Seen) {
   const ready = context.values.get(readyBatches);
   for (let sequence = 1; sequence <= count || endless; sequence += 2) {
-    const batch = fakeBatch(sequence, Math.min(2, endless ? 2 : count - sequence + 1));
+    const batch = textBatch(sequence, Math.min(2, endless ? 2 : count - sequence + 1));
     if (ready) {
       seen.elements.push("batch");
       yield readyItem(RunAgentResponseSchema, batch, sequence === 1 ? { logId: batch.logId } : {});
@@ -94,21 +94,13 @@ export function item(sequence: number): RunAgentResponse {
   });
 }
 
-/** A batch as `FrameEncoder` makes it, of `count` text deltas. */
-export function fakeBatch(firstSequence: number, count: number): ReadyBatch {
-  const frames: Uint8Array[] = [];
+/** A batch of `count` text deltas. */
+export function textBatch(firstSequence: number, count: number): EventBatch {
+  const frames = new FrameEncoder();
   for (let sequence = firstSequence; sequence < firstSequence + count; sequence++) {
-    frames.push(encodeEnvelope(0, toBinary(RunAgentResponseSchema, item(sequence))));
+    frames.append(sequence, { type: "TEXT_MESSAGE_CONTENT", messageId: "m", delta: `delta ${sequence}` });
   }
-  return {
-    logId: "log-1",
-    firstSequence,
-    lastSequence: firstSequence + count - 1,
-    frames: Buffer.concat(frames),
-    hasJsonOnly: false,
-    sse: () => new Uint8Array(),
-    binary: () => new Uint8Array(),
-  };
+  return new EventBatch("log-1", frames.take());
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
