@@ -1,0 +1,52 @@
+import { Command, CommanderError } from "commander";
+import { describeCallError, serverDefault } from "./client/connect.ts";
+import { addCancel } from "./commands/cancel.ts";
+import { addLists } from "./commands/lists.ts";
+import { addObserve } from "./commands/observe.ts";
+import { addRun } from "./commands/run.ts";
+import { addServe } from "./commands/serve.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { processTerminal } from "./terminal.ts";
+import { UsageError } from "./usage-error.ts";
+import { version } from "./version.ts";
+
+/** Runs `dragoman`: sets the exit code of the process, and never throws. */
+export async function runCommandLine(argv: readonly string[]): Promise<void> {
+  const program = new Command("dragoman")
+    .description("The AG-UI agent server: one contract, every wire; runs that nothing can lose.")
+    .version(version)
+    .exitOverride()
+    .showHelpAfterError("(--help says more)");
+  addServe(program);
+  addRun(program);
+  addObserve(program);
+  addLists(program);
+  addCancel(program);
+  for (const command of program.commands) command.exitOverride().showHelpAfterError("(--help says more)");
+  try {
+    await program.parseAsync([...argv]);
+  } catch (error) {
+    process.exitCode = report(error, argv);
+  }
+}
+
+function report(error: unknown, argv: readonly string[]): number {
+  const terminal = processTerminal();
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  if (error instanceof UsageError) {
+    terminal.error(`${error.message}\n`);
+    return exitCodes.usage;
+  }
+  const described = describeCallError(error, serverOf(argv));
+  if (described) {
+    terminal.error(`${described.text}\n`);
+    return described.exitCode;
+  }
+  terminal.error(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  return exitCodes.failed;
+}
+
+function serverOf(argv: readonly string[]): string {
+  const index = argv.indexOf("--server");
+  return (index >= 0 && argv[index + 1]) || process.env.DRAGOMAN_SERVER || serverDefault;
+}

@@ -1,0 +1,138 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { UsageError } from "../usage-error.ts";
+
+/** What `dragoman serve` was told, by flags and the environment; complete and checked. */
+export interface ServeConfig {
+  readonly host: string;
+  readonly port: number;
+  /** Where the data lies; undefined keeps it in memory. */
+  readonly dataFolder: string | undefined;
+  readonly durability: "process" | "fsync";
+  /** Whether gRPC, gRPC-Web and Connect are served besides plain HTTP. */
+  readonly rpcEnabled: boolean;
+  readonly tls: TlsConfig | undefined;
+  readonly agents: readonly AgentConfig[];
+  readonly defaultAgentId: string | undefined;
+  readonly testAgents: boolean;
+  readonly allowedOrigins: readonly string[];
+  readonly allowedHosts: readonly string[];
+  readonly onDisconnect: { readonly action: "continue" | "cancel"; readonly graceMs: number };
+  readonly drainMs: number;
+  readonly heartbeatMs: number;
+}
+
+/** TLS; with `ca`, clients must show a certificate signed by it. */
+export interface TlsConfig {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly ca: Buffer | undefined;
+}
+
+/** An agent besides the built-in ones: `<id>=<kind>:<target>`. */
+export interface AgentConfig {
+  readonly agentId: string;
+  readonly kind: "ag-ui" | "grpc" | "llm";
+  readonly target: string;
+}
+
+/** The flags of `dragoman serve`, as the command line gives them. */
+export interface ServeFlags {
+  readonly port?: string;
+  readonly host?: string;
+  readonly data?: string;
+  readonly memory?: boolean;
+  readonly durability?: string;
+  readonly agent?: readonly string[];
+  readonly defaultAgent?: string;
+  readonly testAgents?: boolean;
+  readonly allowOrigin?: readonly string[];
+  readonly allowHost?: readonly string[];
+  readonly onDisconnect?: string;
+  readonly drainMs?: string;
+  readonly heartbeatMs?: string;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const portDefault = 50051;
+const agentKinds = ["ag-ui", "grpc", "llm"] as const;
+
+/** Reads the configuration. Throws a {@link UsageError} that says what to change. */
+export function readConfig(flags: ServeFlags, environment: Environment): ServeConfig {
+  const [action, graceMs] = disconnectOf(flags.onDisconnect ?? "continue");
+  return {
+    host: flags.host ?? "127.0.0.1",
+    port: integer("--port", flags.port ?? environment.GRPC_PORT ?? String(portDefault), 0, 65_535),
+    dataFolder: flags.memory ? undefined : resolve(flags.data ?? ".dragoman"),
+    durability: oneOf("--durability", flags.durability ?? "process", ["process", "fsync"]),
+    rpcEnabled: booleanOf("GRPC_ENABLED", environment.GRPC_ENABLED, true),
+    tls: tlsOf(environment),
+    agents: (flags.agent ?? []).map(agentOf),
+    defaultAgentId: flags.defaultAgent,
+    testAgents: flags.testAgents ?? false,
+    allowedOrigins: flags.allowOrigin ?? [],
+    allowedHosts: flags.allowHost ?? [],
+    onDisconnect: { action, graceMs },
+    drainMs: integer("--drain-ms", flags.drainMs ?? "10000", 0, 3_600_000),
+    heartbeatMs: integer("--heartbeat-ms", flags.heartbeatMs ?? "15000", 10, 3_600_000),
+  };
+}
+
+function tlsOf(environment: Environment): TlsConfig | undefined {
+  const names = ["GRPC_TLS_CERT", "GRPC_TLS_KEY", "GRPC_TLS_CA"] as const;
+  const [cert, key, ca] = names.map((name) => environment[name] || undefined);
+  if (!cert && !key && !ca) return undefined;
+  if (!cert || !key) {
+    const set = names.filter((name) => environment[name]).join(" and ");
+    const missing = [!cert && names[0], !key && names[1]].filter(Boolean).join(" and ");
+    throw new UsageError(
+      `${set} is set, but ${missing} is not. Set GRPC_TLS_CERT and GRPC_TLS_KEY for TLS, GRPC_TLS_CA too for mutual TLS, or none of them for plain text.`,
+    );
+  }
+  return { cert: file(names[0], cert), key: file(names[1], key), ca: ca ? file(names[2], ca) : undefined };
+}
+
+function file(name: string, path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? ` (${error.code})` : "";
+    throw new UsageError(`${name} names ${path}, which cannot be read${code}.`);
+  }
+}
+
+function agentOf(text: string): AgentConfig {
+  const match = /^([^=]+)=([^:]+):(.*)$/.exec(text);
+  const kind = agentKinds.find((one) => one === match?.[2]);
+  if (!match?.[1] || !kind || !match[3]) {
+    throw new UsageError(
+      `--agent ${text} is not of the form <id>=<kind>:<target>. Kinds are ${agentKinds.join(", ")}; for example --agent coder=ag-ui:http://127.0.0.1:8000/agent`,
+    );
+  }
+  return { agentId: match[1], kind, target: match[3] };
+}
+
+function disconnectOf(text: string): ["continue" | "cancel", number] {
+  if (text === "continue") return ["continue", 0];
+  const match = /^cancel(?::(\d+))?$/.exec(text);
+  if (!match) throw new UsageError(`--on-disconnect takes continue, cancel or cancel:<grace in ms>, not ${text}.`);
+  return ["cancel", Number(match[1] ?? 10_000)];
+}
+
+function integer(name: string, text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new UsageError(`${name} takes a whole number from ${min} to ${max}, not ${JSON.stringify(text)}.`);
+}
+
+function oneOf<T extends string>(name: string, text: string, choices: readonly T[]): T {
+  const choice = choices.find((one) => one === text);
+  if (choice === undefined) throw new UsageError(`${name} takes ${choices.join(" or ")}, not ${text}.`);
+  return choice;
+}
+
+function booleanOf(name: string, text: string | undefined, fallback: boolean): boolean {
+  if (text === undefined || text === "") return fallback;
+  return oneOf(name, text.toLowerCase(), ["true", "false"]) === "true";
+}

@@ -1,0 +1,9 @@
+import { readFileSync } from "node:fs";
+
+/** The version of the program, from its package. */
+export const version: string = readVersion();
+
+function readVersion(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
