@@ -49,7 +49,9 @@ export function attachToSession(session: Session, options: AttachOptions, follow
   const held = follow ? undefined : session.active;
   held?.attach();
   const isAtIdleHead = session.isIdle && after >= session.headSequence && prelude === undefined;
-  return attachment(session, "", reader, prelude, { isAtIdleHead, endsWhenIdle: !follow }, () => held?.detach());
+  return attachment(session, "", reader, prelude, { isAtIdleHead, endsWhenIdle: !follow }, () =>
+    held?.detach(),
+  );
 }
 
 /** Attaches to a run: from its first event unless told otherwise, until its terminal one. */
@@ -59,7 +61,8 @@ export function attachToRun(session: Session, run: RunInfo | ActiveRun, options:
   const info = live?.info ?? (run as RunInfo);
   const isLast = session.fold.lastStarted?.runId === info.runId;
   const prelude = isLast ? choosePrelude(session, options) : undefined;
-  const after = prelude?.sequence ?? Math.max(startOf(session, options, info.firstSequence - 1), info.firstSequence - 1);
+  const after =
+    prelude?.sequence ?? Math.max(startOf(session, options, info.firstSequence - 1), info.firstSequence - 1);
   const endAt = live ? () => (live.isEnded ? live.info.lastSequence : undefined) : () => info.lastSequence;
   const reader = session.read(after, endAt, options.idleMs, options.signal);
   live?.attach();

@@ -1,5 +1,5 @@
-import type { CatalogEntry } from "@dragoman/event-log";
 import type { Interrupt, ResumeEntry } from "@dragoman/agui";
+import type { CatalogEntry } from "@dragoman/event-log";
 
 /** Where a run is in its life. */
 export type RunState = "queued" | "running" | "succeeded" | "failed" | "canceled" | "interrupted";
@@ -77,16 +77,43 @@ export function readEntry<T extends RunInfo | SessionInfo | InterruptInfo>(entry
 
 export function runEntry(run: RunInfo): CatalogEntry {
   const { namespace, sessionId, runId, agentId, state, createTime } = run;
-  return { namespace, kind: "run", parent: sessionId, id: runId, label: agentId, state, order: createTime, value: encode(run) };
+  return {
+    namespace,
+    kind: "run",
+    parent: sessionId,
+    id: runId,
+    label: agentId,
+    state,
+    order: createTime,
+    value: encode(run),
+  };
 }
 
 export function sessionEntry(session: SessionInfo): CatalogEntry {
   const { namespace, sessionId, agentId, state, createTime } = session;
-  return { namespace, kind: "session", parent: "", id: sessionId, label: agentId, state, order: createTime, value: encode(session) };
+  return {
+    namespace,
+    kind: "session",
+    parent: "",
+    id: sessionId,
+    label: agentId,
+    state,
+    order: createTime,
+    value: encode(session),
+  };
 }
 
 export function interruptEntry(info: InterruptInfo): CatalogEntry {
   const { namespace, sessionId, runId, interrupt, state, createTime } = info;
   const id = JSON.stringify([runId, interrupt.id]);
-  return { namespace, kind: "interrupt", parent: sessionId, id, label: interrupt.id, state, order: createTime, value: encode(info) };
+  return {
+    namespace,
+    kind: "interrupt",
+    parent: sessionId,
+    id,
+    label: interrupt.id,
+    state,
+    order: createTime,
+    value: encode(info),
+  };
 }

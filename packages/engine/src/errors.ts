@@ -38,21 +38,30 @@ export type EngineErrorReason =
 
 /** Returns the error of a limit that was reached. */
 export function limitReached(limit: string, value: number, message: string): EngineError {
-  return new EngineError("LIMIT_REACHED", `${message} (${limit} is ${value})`, { limit, value: String(value) });
+  return new EngineError("LIMIT_REACHED", `${message} (${limit} is ${value})`, {
+    limit,
+    value: String(value),
+  });
 }
 
 /** Returns the error for a session that is not there. */
 export function sessionNotFound(sessionId: string): EngineError {
-  return new EngineError("SESSION_NOT_FOUND", `there is no session ${quote(sessionId)}`, { session_id: sessionId });
+  return new EngineError("SESSION_NOT_FOUND", `there is no session ${quote(sessionId)}`, {
+    session_id: sessionId,
+  });
 }
 
 /** Returns the error for a run that is not there. */
 export function runNotFound(sessionId: string, runId: string): EngineError {
   const what = runId === "" ? "a run" : `run ${quote(runId)}`;
-  return new EngineError("RUN_NOT_FOUND", `the session ${quote(sessionId)} has no ${what.replace(/^a /, "")}`, {
-    session_id: sessionId,
-    run_id: runId,
-  });
+  return new EngineError(
+    "RUN_NOT_FOUND",
+    `the session ${quote(sessionId)} has no ${what.replace(/^a /, "")}`,
+    {
+      session_id: sessionId,
+      run_id: runId,
+    },
+  );
 }
 
 /** Quotes an id for a message, shortened. */

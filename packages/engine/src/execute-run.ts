@@ -1,5 +1,12 @@
 import { type Agent, createRunPipeline, driveAgent, type RunPipeline } from "@dragoman/agent";
-import { type AguiEvent, encodeEvent, hasBinaryForm, type RunAgentInput, type RunErrorEvent, type RunFinishedEvent } from "@dragoman/agui";
+import {
+  type AguiEvent,
+  encodeEvent,
+  hasBinaryForm,
+  type RunAgentInput,
+  type RunErrorEvent,
+  type RunFinishedEvent,
+} from "@dragoman/agui";
 import type { ActiveRun } from "./active-run.ts";
 import { type Ending, finishRun } from "./finish-run.ts";
 import type { EngineLimits } from "./limits.ts";
@@ -51,7 +58,10 @@ export async function executeRun(
     const backpressure = () => execution.backpressure();
     await driveAgent(agent, input, { signal: run.controller.signal, agentId }, pipeline, { backpressure });
   } catch (error) {
-    execution.refuse(runErrorCodes.unstorable, error instanceof Error ? error.message : "the run could not go on");
+    execution.refuse(
+      runErrorCodes.unstorable,
+      error instanceof Error ? error.message : "the run could not go on",
+    );
   } finally {
     timers.stop();
     run.stop = undefined;
@@ -88,7 +98,8 @@ class Execution {
       },
     });
     run.stop = (outcome) => {
-      if (outcome === "shutdown") this.stop(runErrorCodes.shutdown, "The server was stopped before the run ended.");
+      if (outcome === "shutdown")
+        this.stop(runErrorCodes.shutdown, "The server was stopped before the run ended.");
       else run.controller.abort(new Error("the run was cancelled"));
     };
   }
@@ -140,7 +151,10 @@ class Execution {
     }
     this.#eventCount++;
     if (this.#eventCount > this.#limits.runEventsMax) {
-      this.refuse(runErrorCodes.limit, `The run has more than ${this.#limits.runEventsMax} events (runEventsMax).`);
+      this.refuse(
+        runErrorCodes.limit,
+        `The run has more than ${this.#limits.runEventsMax} events (runEventsMax).`,
+      );
       return;
     }
     this.#write(event, bytes);

@@ -10,7 +10,10 @@ export interface Ending {
   readonly warningCount: number;
   readonly droppedEventCount: number;
   /** The terminal event of the agent. */
-  readonly terminal?: { readonly event: RunFinishedEvent | RunErrorEvent; readonly bytes: Uint8Array | undefined };
+  readonly terminal?: {
+    readonly event: RunFinishedEvent | RunErrorEvent;
+    readonly bytes: Uint8Array | undefined;
+  };
   /** The host ends it: what is open is closed, and RUN_ERROR says this. */
   readonly refusal?: { readonly code: string; readonly message: string };
 }
@@ -24,7 +27,12 @@ const lastRetryMs = 5_000;
  * Everything before it is made durable first, so that what is closed is exactly what readers see open.
  * If the store takes nothing, this waits and tries again: a run never just stops.
  */
-export async function finishRun(session: Session, run: ActiveRun, ending: Ending, context: ExecuteContext): Promise<void> {
+export async function finishRun(
+  session: Session,
+  run: ActiveRun,
+  ending: Ending,
+  context: ExecuteContext,
+): Promise<void> {
   let current = ending;
   for (let delayMs = firstRetryMs; ; delayMs = Math.min(delayMs * 2, lastRetryMs)) {
     try {
@@ -68,7 +76,9 @@ async function writeEnding(session: Session, run: ActiveRun, ending: Ending, now
     warningCount: run.info.warningCount + ending.warningCount,
     droppedEventCount: run.info.droppedEventCount + ending.droppedEventCount,
   };
-  const messageCount = session.fold.messages.filter(({ role }) => role !== "activity" && role !== "reasoning").length;
+  const messageCount = session.fold.messages.filter(
+    ({ role }) => role !== "activity" && role !== "reasoning",
+  ).length;
   const entries = session.entriesFor(info, { messageCount });
   writer.add([], [...entries, ...session.interruptEntries(interrupts), ...session.checkpointIfDue()]);
   await writer.flush();

@@ -3,8 +3,8 @@ import {
   createReducer,
   createVerifier,
   type Message,
-  type RunFinishedEvent,
   type RunErrorEvent,
+  type RunFinishedEvent,
   type RunStartedEvent,
 } from "@dragoman/agui";
 
@@ -36,7 +36,10 @@ export class SessionFold {
 
   constructor(checkpoint?: FoldCheckpoint) {
     if (!checkpoint) return;
-    this.#reducer = createReducer({ messages: structuredClone([...checkpoint.messages]), state: structuredClone(checkpoint.state) });
+    this.#reducer = createReducer({
+      messages: structuredClone([...checkpoint.messages]),
+      state: structuredClone(checkpoint.state),
+    });
     this.#sequence = checkpoint.sequence;
     this.#stateRevision = checkpoint.stateRevision;
     this.#echoState = checkpoint.echoState;

@@ -1,11 +1,25 @@
 export type { DisconnectPolicy } from "./active-run.ts";
-export type { AttachMode, AttachOptions, Attachment } from "./attachment.ts";
-export { type AgentSource, Engine, type EngineOptions, newId, openEngine, type SessionView, type StartedRun } from "./engine.ts";
+export type { AttachMode, Attachment, AttachOptions } from "./attachment.ts";
+export {
+  type AgentSource,
+  Engine,
+  type EngineOptions,
+  newId,
+  openEngine,
+  type SessionView,
+  type StartedRun,
+} from "./engine.ts";
 export type { InterruptInfo, RunInfo, RunState, SessionInfo } from "./entries.ts";
 export { EngineError, type EngineErrorReason } from "./errors.ts";
 export { runErrorCodes } from "./execute-run.ts";
 export type { EngineLimits } from "./limits.ts";
-export { invalidPageToken, type ListRunsQuery, type ListSessionsQuery, type Page, pageSizeOf } from "./lists.ts";
+export {
+  invalidPageToken,
+  type ListRunsQuery,
+  type ListSessionsQuery,
+  type Page,
+  pageSizeOf,
+} from "./lists.ts";
 export type { Prelude } from "./prelude.ts";
 export type { ReadResult } from "./reader.ts";
 export type { HistoryMode } from "./reconcile-messages.ts";

@@ -48,7 +48,8 @@ export function resolveInterrupts(
   }
   const rest = open.filter((one) => !answered.has(one.interrupt.id));
   if (cancelRest) {
-    for (const info of rest) decided.push({ info, answer: { interruptId: info.interrupt.id, status: "cancelled" } });
+    for (const info of rest)
+      decided.push({ info, answer: { interruptId: info.interrupt.id, status: "cancelled" } });
   }
   const remaining = cancelRest ? [] : rest;
   const resume = [...earlier, ...decided.map((one) => one.answer), ...unknown];
@@ -88,7 +89,9 @@ function checkPayload(interrupt: Interrupt, payload: unknown): void {
   } catch {
     return; // a schema that cannot be used restricts nothing; the agent judges the answer
   }
-  const list = (errors ?? []).map((error) => `${error.instancePath || "/"} ${error.message ?? "is not valid"}`);
+  const list = (errors ?? []).map(
+    (error) => `${error.instancePath || "/"} ${error.message ?? "is not valid"}`,
+  );
   throw new EngineError(
     "INVALID_INTERRUPT_PAYLOAD",
     `the answer to ${quote(interrupt.id)} does not match its response schema: ${list.join("; ")}`,
@@ -97,9 +100,13 @@ function checkPayload(interrupt: Interrupt, payload: unknown): void {
 }
 
 function answeredTwice(interruptId: string): EngineError {
-  return new EngineError("INVALID_INPUT", `resume answers the interrupt ${quote(interruptId)} more than once`, {
-    path: "/resume",
-  });
+  return new EngineError(
+    "INVALID_INPUT",
+    `resume answers the interrupt ${quote(interruptId)} more than once`,
+    {
+      path: "/resume",
+    },
+  );
 }
 
 function alreadyDecided(info: InterruptInfo): EngineError {

@@ -42,7 +42,8 @@ const defaults: EngineLimits = {
 export function completeLimits(limits: Partial<EngineLimits> = {}): EngineLimits {
   const complete = { ...defaults, ...limits };
   for (const [name, value] of Object.entries(complete)) {
-    if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${name} must be a positive integer, not ${value}`);
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw new RangeError(`${name} must be a positive integer, not ${value}`);
   }
   return complete;
 }

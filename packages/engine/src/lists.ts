@@ -84,7 +84,13 @@ function writeToken({ order, namespace, parent, id }: CatalogEntry, hash: string
 function readToken(token: string, hash: string): CatalogPlace {
   const parts = parseToken(token);
   const [tokenHash, order, namespace, parent, id] = parts;
-  if (tokenHash !== hash || typeof namespace !== "string" || typeof order !== "number" || typeof parent !== "string" || typeof id !== "string") {
+  if (
+    tokenHash !== hash ||
+    typeof namespace !== "string" ||
+    typeof order !== "number" ||
+    typeof parent !== "string" ||
+    typeof id !== "string"
+  ) {
     throw invalidPageToken();
   }
   return { order, namespace, parent, id };

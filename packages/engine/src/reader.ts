@@ -39,7 +39,13 @@ export class EventReader {
    * @param endAt the last sequence to read, once it is known; what comes later is not awaited
    * @param idleMs how long a silence may last before a read answers `idle`
    */
-  constructor(source: ReadSource, after: number, endAt: () => number | undefined, idleMs: number, signal: AbortSignal) {
+  constructor(
+    source: ReadSource,
+    after: number,
+    endAt: () => number | undefined,
+    idleMs: number,
+    signal: AbortSignal,
+  ) {
     this.#source = source;
     this.#cursor = after;
     this.#endAt = endAt;

@@ -65,14 +65,22 @@ function refuseKnown(sent: readonly Message[], known: ReadonlyMap<string, number
   );
 }
 
-function replace(history: readonly Message[], sent: readonly Message[], known: ReadonlyMap<string, number>): Reconciled {
+function replace(
+  history: readonly Message[],
+  sent: readonly Message[],
+  known: ReadonlyMap<string, number>,
+): Reconciled {
   const added = sent.filter((message) => !known.has(message.id));
   const visible = history.filter((message) => !isOwnedByServer(message));
   const same = added.length === 0 && sameJson(visible, sent);
   return same ? { added, history, rewritten: false } : { added, history: sent, rewritten: true };
 }
 
-function applyEdits(history: readonly Message[], sent: readonly Message[], known: ReadonlyMap<string, number>) {
+function applyEdits(
+  history: readonly Message[],
+  sent: readonly Message[],
+  known: ReadonlyMap<string, number>,
+) {
   const messages = [...history];
   let changed = false;
   for (const message of sent) {
@@ -97,7 +105,9 @@ function withoutRepeats(messages: readonly Message[]): Message[] {
  * interrupt holds back: those are left open. Nothing of this reaches the log.
  */
 export function historyForAgent(history: readonly Message[], pending: ReadonlySet<string>): Message[] {
-  const answered = new Set(history.flatMap((message) => (message.role === "tool" ? [message.toolCallId] : [])));
+  const answered = new Set(
+    history.flatMap((message) => (message.role === "tool" ? [message.toolCallId] : [])),
+  );
   const result: Message[] = [];
   for (const message of history) {
     if (message.role === "activity") continue;

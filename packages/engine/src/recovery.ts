@@ -41,7 +41,8 @@ export async function recoverRuns(
   }
   const waiting = [...bySession.values()];
   const work = async () => {
-    for (let runs = waiting.shift(); runs; runs = waiting.shift()) await recoverSession(sessions, runs, context, requeue);
+    for (let runs = waiting.shift(); runs; runs = waiting.shift())
+      await recoverSession(sessions, runs, context, requeue);
   };
   await Promise.all(Array.from({ length: parallelSessions }, work));
 }
@@ -53,7 +54,12 @@ async function openRuns(catalog: Catalog): Promise<RunInfo[]> {
     runs.push(...page.map((entry) => readEntry<RunInfo>(entry)));
     const last = page[page.length - 1];
     if (page.length < runsPerPage || !last) break;
-    page = await catalog.list({ kind: "run", states: ["running", "queued"], limit: runsPerPage, after: last });
+    page = await catalog.list({
+      kind: "run",
+      states: ["running", "queued"],
+      limit: runsPerPage,
+      after: last,
+    });
   }
   return runs.sort((a, b) => a.createTime - b.createTime || a.inputRecord - b.inputRecord);
 }
@@ -102,5 +108,10 @@ async function readRequest(session: Session, info: RunInfo): Promise<RunRequest>
   const record = bytes && decodeRecord(bytes);
   if (record?.type !== "input") throw new Error(`record ${info.inputRecord} is not the input of a run`);
   const input = { ...record.input, messages: [...record.messages] as Message[] };
-  return { namespace: info.namespace, agentId: info.agentId, input, disconnect: { action: "continue", graceMs: 0 } };
+  return {
+    namespace: info.namespace,
+    agentId: info.agentId,
+    input,
+    disconnect: { action: "continue", graceMs: 0 },
+  };
 }

@@ -1,3 +1,4 @@
+import { decodeEvent, EventBatch, readFrames } from "@dragoman/agui";
 import {
   type CatalogChange,
   type EventLog,
@@ -8,10 +9,17 @@ import {
   StoreClosedError,
   StoreFullError,
 } from "@dragoman/event-log";
-import { decodeEvent, EventBatch, readFrames } from "@dragoman/agui";
 import type { ActiveRun } from "./active-run.ts";
-import { type InterruptInfo, interruptEntry, type RunInfo, readEntry, runEntry, type SessionInfo, sessionEntry } from "./entries.ts";
 import { checkpointEntry, readCheckpoint } from "./checkpoint.ts";
+import {
+  type InterruptInfo,
+  interruptEntry,
+  type RunInfo,
+  readEntry,
+  runEntry,
+  type SessionInfo,
+  sessionEntry,
+} from "./entries.ts";
 import { EngineError, limitReached, quote, runNotFound } from "./errors.ts";
 import { SessionFold } from "./fold.ts";
 import type { EngineLimits } from "./limits.ts";
@@ -65,7 +73,12 @@ export class Session implements ReadSource {
 
   /** Opens a session; undefined if there is none. */
   static async load(store: Store, limits: EngineLimits, key: LogKey): Promise<Session | undefined> {
-    const entry = await store.catalog.get({ namespace: key.namespace, kind: "session", parent: "", id: key.id });
+    const entry = await store.catalog.get({
+      namespace: key.namespace,
+      kind: "session",
+      parent: "",
+      id: key.id,
+    });
     const head = entry && (await store.log.head(key));
     if (!entry || !head) return undefined;
     const checkpoint = await readCheckpoint(store.catalog, key);
@@ -80,14 +93,26 @@ export class Session implements ReadSource {
     });
     const openInterrupts = open.map((one) => readEntry<InterruptInfo>(one)).reverse();
     const info = readEntry<SessionInfo>(entry);
-    return new Session(store, limits, key, { info, head, fold, openInterrupts, checkpointSequence: checkpoint?.sequence ?? 0 });
+    return new Session(store, limits, key, {
+      info,
+      head,
+      fold,
+      openInterrupts,
+      checkpointSequence: checkpoint?.sequence ?? 0,
+    });
   }
 
   /** Makes a session. Its first append writes `info`, so that nothing remains of one that never began. */
   static async create(store: Store, limits: EngineLimits, key: LogKey, info: SessionInfo): Promise<Session> {
     const head = await store.log.acquire(key);
     const fold = new SessionFold();
-    const session = new Session(store, limits, key, { info, head, fold, openInterrupts: [], checkpointSequence: 0 });
+    const session = new Session(store, limits, key, {
+      info,
+      head,
+      fold,
+      openInterrupts: [],
+      checkpointSequence: 0,
+    });
     session.#writer = session.#createWriter(head);
     session.isNew = true;
     return session;
@@ -164,10 +189,14 @@ export class Session implements ReadSource {
   assertOpen(): void {
     if (this.info.state === "active") return;
     const endTime = this.info.endTime === undefined ? "" : new Date(this.info.endTime).toISOString();
-    throw new EngineError("SESSION_ENDED", `the session ${quote(this.sessionId)} was ended and takes no more runs`, {
-      session_id: this.sessionId,
-      end_time: endTime,
-    });
+    throw new EngineError(
+      "SESSION_ENDED",
+      `the session ${quote(this.sessionId)} was ended and takes no more runs`,
+      {
+        session_id: this.sessionId,
+        end_time: endTime,
+      },
+    );
   }
 
   /** Takes a run out of the queue. */
@@ -274,10 +303,15 @@ export class Session implements ReadSource {
 /** What a client is told of an error of the store. Driver texts stay inside. */
 function storageError(error: unknown): unknown {
   if (error instanceof StoreFullError) {
-    return new EngineError("STORAGE_FULL", "the store has no room: nothing was written; free space and try again");
+    return new EngineError(
+      "STORAGE_FULL",
+      "the store has no room: nothing was written; free space and try again",
+    );
   }
   if (error instanceof FencedError) {
-    return new EngineError("FENCED", "another server has taken the session over: try again", { session_id: error.key.id });
+    return new EngineError("FENCED", "another server has taken the session over: try again", {
+      session_id: error.key.id,
+    });
   }
   if (error instanceof StoreClosedError) {
     return new EngineError("SHUTTING_DOWN", "the server is shutting down");

@@ -34,7 +34,11 @@ export class Sessions {
   }
 
   /** Like {@link use}, but makes the session if there is none. */
-  async useOrCreate<T>(key: LogKey, info: () => SessionInfo, task: (session: Session) => Promise<T> | T): Promise<T> {
+  async useOrCreate<T>(
+    key: LogKey,
+    info: () => SessionInfo,
+    task: (session: Session) => Promise<T> | T,
+  ): Promise<T> {
     return this.#hold(key, info, (session) => {
       if (!session) throw sessionNotFound(key.id);
       return task(session);
@@ -48,7 +52,9 @@ export class Sessions {
 
   /** The sessions that are in memory. */
   async loaded(): Promise<Session[]> {
-    const all = await Promise.all([...this.#entries.values()].map((entry) => entry.opening.catch(() => undefined)));
+    const all = await Promise.all(
+      [...this.#entries.values()].map((entry) => entry.opening.catch(() => undefined)),
+    );
     return all.filter((session) => session !== undefined);
   }
 
@@ -63,7 +69,9 @@ export class Sessions {
     try {
       let session = await entry.opening;
       if (!session && info) {
-        entry.opening = entry.opening.then((found) => found ?? Session.create(this.#store, this.#limits, key, info()));
+        entry.opening = entry.opening.then(
+          (found) => found ?? Session.create(this.#store, this.#limits, key, info()),
+        );
         session = await entry.opening;
       }
       return await task(session);

@@ -1,12 +1,17 @@
 import type { Agent } from "@dragoman/agent";
 import type { AguiEvent, Interrupt, RunAgentInput } from "@dragoman/agui";
 import type { Catalog } from "@dragoman/event-log";
-import { ActiveRun, type DisconnectPolicy } from "./active-run.ts";
+import type { ActiveRun, DisconnectPolicy } from "./active-run.ts";
 import { type InterruptInfo, type RunInfo, readEntry } from "./entries.ts";
 import { EngineError, limitReached, quote } from "./errors.ts";
 import { type ResolvedInterrupts, resolveInterrupts } from "./interrupts.ts";
 import type { EngineLimits } from "./limits.ts";
-import { type HistoryMode, historyForAgent, type Reconciled, reconcileMessages } from "./reconcile-messages.ts";
+import {
+  type HistoryMode,
+  historyForAgent,
+  type Reconciled,
+  reconcileMessages,
+} from "./reconcile-messages.ts";
 import { type ReconciledState, reconcileState } from "./reconcile-state.ts";
 import { encodeRecord } from "./records.ts";
 import type { Session } from "./session.ts";
@@ -89,14 +94,22 @@ export async function planRun(session: Session, request: RunRequest, context: St
   }
   const state = reconcileState(fold.state ?? {}, fold.echoState ?? {}, input.state);
   if (state.edited && ifStateRevision !== undefined && ifStateRevision !== fold.stateRevision) {
-    throw new EngineError("STALE_STATE", `the state is at revision ${fold.stateRevision}, not ${ifStateRevision}`, {
-      revision: String(fold.stateRevision),
-    });
+    throw new EngineError(
+      "STALE_STATE",
+      `the state is at revision ${fold.stateRevision}, not ${ifStateRevision}`,
+      {
+        revision: String(fold.stateRevision),
+      },
+    );
   }
   return { messages, state, interrupts: await planInterrupts(session, request, context) };
 }
 
-async function planInterrupts(session: Session, request: RunRequest, context: StartContext): Promise<ResolvedInterrupts> {
+async function planInterrupts(
+  session: Session,
+  request: RunRequest,
+  context: StartContext,
+): Promise<ResolvedInterrupts> {
   const decided = await decidedInterrupts(session, request, context);
   const interruptedRuns = new Set(session.openInterrupts.map((info) => info.runId));
   const earlier = decided
@@ -116,7 +129,13 @@ async function planInterrupts(session: Session, request: RunRequest, context: St
 async function decidedInterrupts(session: Session, request: RunRequest, context: StartContext) {
   if (session.openInterrupts.length === 0 && (request.input.resume ?? []).length === 0) return [];
   const { namespace, id: parent } = session.key;
-  const entries = await context.catalog.list({ namespace, kind: "interrupt", parent, states: ["decided"], limit: 1_000 });
+  const entries = await context.catalog.list({
+    namespace,
+    kind: "interrupt",
+    parent,
+    states: ["decided"],
+    limit: 1_000,
+  });
   return entries.map((entry) => readEntry<InterruptInfo>(entry));
 }
 
@@ -125,9 +144,15 @@ function beginning(request: RunRequest, plan: Plan): AguiEvent[] {
   const ids = { threadId, runId, ...(parentRunId !== undefined && { parentRunId }) };
   const answers = resume && resume.length > 0 ? { resume } : {};
   const events: AguiEvent[] = [
-    { type: "RUN_STARTED", ...ids, protocolVersion: "1.0", input: { ...ids, messages: [...plan.messages.added], ...answers } },
+    {
+      type: "RUN_STARTED",
+      ...ids,
+      protocolVersion: "1.0",
+      input: { ...ids, messages: [...plan.messages.added], ...answers },
+    },
   ];
-  if (plan.messages.rewritten) events.push({ type: "MESSAGES_SNAPSHOT", messages: [...plan.messages.history] });
+  if (plan.messages.rewritten)
+    events.push({ type: "MESSAGES_SNAPSHOT", messages: [...plan.messages.history] });
   if (plan.state.snapshot) events.push({ type: "STATE_SNAPSHOT", snapshot: plan.state.state });
   return events;
 }
@@ -159,7 +184,13 @@ async function writeBeginning(
   });
   for (const one of answers) {
     records.push(
-      encodeRecord({ type: "decision", time: context.now(), runId: one.runId, decidedByRunId: input.runId, answers: one.answer ? [one.answer] : [] }),
+      encodeRecord({
+        type: "decision",
+        time: context.now(),
+        runId: one.runId,
+        decidedByRunId: input.runId,
+        answers: one.answer ? [one.answer] : [],
+      }),
     );
   }
   const title = session.info.title || titleOf(input);
@@ -190,7 +221,9 @@ export function inputRecord(session: Session, request: RunRequest, info: RunInfo
     fingerprint: info.fingerprint,
     input,
     messages: whole ? messages : messages.filter((message) => !known.has(message.id)),
-    knownMessageIds: whole ? [] : messages.filter((message) => known.has(message.id)).map((message) => message.id),
+    knownMessageIds: whole
+      ? []
+      : messages.filter((message) => known.has(message.id)).map((message) => message.id),
   });
 }
 
@@ -213,7 +246,10 @@ function agentInput(input: RunAgentInput, plan: Plan): RunAgentInput {
 function titleOf(input: RunAgentInput): string {
   const first = input.messages.find((message) => message.role === "user");
   if (first?.role !== "user") return "";
-  const parts = typeof first.content === "string" ? [first.content] : first.content.flatMap((part) => (part.type === "text" ? [part.text] : []));
+  const parts =
+    typeof first.content === "string"
+      ? [first.content]
+      : first.content.flatMap((part) => (part.type === "text" ? [part.text] : []));
   const text = parts.join(" ").replace(/\s+/g, " ").trim();
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }

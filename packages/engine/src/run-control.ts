@@ -1,0 +1,258 @@
+import type { Agent } from "@dragoman/agent";
+import type { Catalog } from "@dragoman/event-log";
+import { ActiveRun, type DisconnectPolicy } from "./active-run.ts";
+import type { RunInfo } from "./entries.ts";
+import { EngineError, limitReached, quote } from "./errors.ts";
+import { type ExecuteContext, executeRun } from "./execute-run.ts";
+import { fingerprintOf } from "./fingerprint.ts";
+import { finishRun } from "./finish-run.ts";
+import type { EngineLimits } from "./limits.ts";
+import { encodeRecord } from "./records.ts";
+import type { Session } from "./session.ts";
+import { beginRun, inputRecord, type RunRequest, runIsActive, type StartContext } from "./start-run.ts";
+
+/** What controlling runs needs. */
+export interface RunControlOptions {
+  readonly catalog: Catalog;
+  readonly limits: EngineLimits;
+  readonly now: () => number;
+  readonly onError: (error: unknown) => void;
+  /** Aborts when the engine gives up. */
+  readonly closed: AbortSignal;
+}
+
+/** Starts, queues, executes and cancels the runs of an engine. */
+export class RunControl {
+  /** The runs that are active now. */
+  readonly running = new Set<ActiveRun>();
+  readonly #options: RunControlOptions;
+
+  constructor(options: RunControlOptions) {
+    this.#options = options;
+  }
+
+  /** Starts a run or finds the one that exists. Call it while holding the mutex of the session. */
+  async startOrJoin(
+    session: Session,
+    request: RunRequest,
+    agent: Agent,
+  ): Promise<{ run: ActiveRun | RunInfo; joined: boolean }> {
+    const { input } = request;
+    const fingerprint = fingerprintOf(request.agentId, input);
+    const existing = await session.findRun(input.runId);
+    if (existing) {
+      if (existing.fingerprint !== fingerprint) throw runExists(session, input.runId);
+      return { run: session.liveRun(input.runId) ?? existing, joined: true };
+    }
+    session.assertOpen();
+    if (this.running.size >= this.#options.limits.activeRunsMax) {
+      throw limitReached("activeRunsMax", this.#options.limits.activeRunsMax, "too many runs are active");
+    }
+    const queue = await this.#makeRoom(session, request);
+    const run = this.newRun(
+      session,
+      newRun(session, request, fingerprint, agent, this.#options.now()),
+      request.disconnect,
+    );
+    if (queue) await this.#enqueue(session, run, request, agent);
+    else await this.#begin(session, run, request, agent);
+    return { run, joined: false };
+  }
+
+  /** Meets the active run as the request says; true if the new run has to wait. */
+  async #makeRoom(session: Session, request: RunRequest): Promise<boolean> {
+    if (session.isIdle) return false;
+    const active = session.active ?? session.queue[0];
+    if (!active) return false;
+    const policy = request.ifActive ?? "default";
+    if (policy === "queue") return true;
+    if (policy === "reject" || (policy === "default" && active.attached > 0))
+      throw runIsActive(session, active.info);
+    if (session.active) await this.cancel(session, session.active, "another run was started");
+    await session.active?.ended;
+    return session.queue.length > 0;
+  }
+
+  async #enqueue(session: Session, run: ActiveRun, request: RunRequest, agent: Agent): Promise<void> {
+    if (session.queue.length >= this.#options.limits.queuedRunsMax) {
+      throw limitReached(
+        "queuedRunsMax",
+        this.#options.limits.queuedRunsMax,
+        "too many runs wait in this session",
+      );
+    }
+    const writer = await session.write();
+    run.info = { ...run.info, state: "queued", inputRecord: session.headRecord + 1 };
+    writer.add([inputRecord(session, request, run.info, this.#options.now())], session.entriesFor(run.info));
+    await session.flush();
+    session.queue.push(run);
+    void this.beginInTurn(session, run, request, agent);
+  }
+
+  /** Begins a queued run when those before it have ended. */
+  async beginInTurn(
+    session: Session,
+    run: ActiveRun,
+    request: RunRequest,
+    agent: Agent | undefined,
+  ): Promise<void> {
+    session.users++;
+    try {
+      while (session.active || session.queue[0] !== run) {
+        const before = session.active ?? session.queue[0];
+        await before?.ended;
+        if (session.active === before) session.active = undefined;
+      }
+      await session.mutex.run(async () => {
+        if (!agent) throw agentNotFound(request.agentId);
+        await this.#begin(session, run, request, agent);
+      });
+    } catch (error) {
+      this.#options.onError(error);
+      await this.#failToBegin(session, run, error);
+    } finally {
+      session.users--;
+    }
+  }
+
+  async #begin(session: Session, run: ActiveRun, request: RunRequest, agent: Agent): Promise<void> {
+    const context: StartContext = {
+      catalog: this.#options.catalog,
+      limits: this.#options.limits,
+      now: this.#options.now,
+    };
+    session.active = run;
+    try {
+      const begun = await session.writing(() => beginRun(session, request, agent, run, context));
+      session.dequeue(run);
+      run.begin();
+      this.running.add(run);
+      void run.ended.then(() => this.running.delete(run));
+      void this.#execute(session, run, agent, begun);
+    } catch (error) {
+      session.active = undefined;
+      throw error;
+    }
+  }
+
+  async #execute(
+    session: Session,
+    run: ActiveRun,
+    agent: Agent,
+    begun: Awaited<ReturnType<typeof beginRun>>,
+  ): Promise<void> {
+    session.users++;
+    const context = this.executeContext();
+    const none = { warningCount: 0, droppedEventCount: 0 };
+    const ids = { threadId: run.info.sessionId, runId: run.info.runId };
+    try {
+      if (run.info.cancelRequested) {
+        const event = { type: "RUN_FINISHED", ...ids, outcome: { type: "cancelled" } } as const;
+        await finishRun(session, run, { ...none, terminal: { event, bytes: undefined } }, context);
+      } else if (begun.agentInput === undefined) {
+        const outcome = { type: "interrupt" as const, interrupts: [...begun.repeat] };
+        const event = { type: "RUN_FINISHED", ...ids, outcome } as const;
+        await finishRun(session, run, { ...none, terminal: { event, bytes: undefined } }, context);
+      } else {
+        await executeRun(session, run, agent, begun.agentInput, begun.events, context);
+      }
+    } catch (error) {
+      this.#options.onError(error);
+      const refusal = { code: "INTERNAL", message: "The server failed to run the agent." };
+      await finishRun(session, run, { ...none, refusal }, context).catch(this.#options.onError);
+    } finally {
+      session.users--;
+    }
+  }
+
+  /** A queued run that cannot begin ends in the catalog: it has no events. */
+  async #failToBegin(session: Session, run: ActiveRun, error: unknown): Promise<void> {
+    session.dequeue(run);
+    const errorMessage = error instanceof EngineError ? error.message : "the run could not begin";
+    const errorCode = error instanceof EngineError ? error.reason : "INTERNAL";
+    const info: RunInfo = {
+      ...run.info,
+      state: "failed",
+      endTime: this.#options.now(),
+      errorMessage,
+      errorCode,
+    };
+    try {
+      const writer = await session.write();
+      writer.add([], session.entriesFor(info));
+      await session.flush();
+    } catch (failure) {
+      this.#options.onError(failure);
+    }
+    run.end(info);
+    session.notify();
+  }
+
+  /** Makes the wish durable that a run ends as cancelled, and stops its agent. */
+  async cancel(session: Session, run: ActiveRun, reason: string): Promise<void> {
+    if (run.isEnded || run.info.cancelRequested) return;
+    run.info = { ...run.info, cancelRequested: true };
+    const writer = await session.write();
+    const { runId } = run.info;
+    writer.add(
+      [encodeRecord({ type: "cancel", time: this.#options.now(), runId, reason })],
+      session.entriesFor(run.info),
+    );
+    await session.flush();
+    run.stop?.("cancelled");
+  }
+
+  /** Makes the object of a run that this process is responsible for. */
+  newRun(session: Session, info: RunInfo, policy: DisconnectPolicy): ActiveRun {
+    const run: ActiveRun = new ActiveRun(info, policy, () => {
+      void this.cancel(session, run, "its client is gone").catch(this.#options.onError);
+    });
+    return run;
+  }
+
+  executeContext(): ExecuteContext {
+    const { limits, now, closed } = this.#options;
+    return { limits, now, closed };
+  }
+}
+
+function newRun(
+  session: Session,
+  request: RunRequest,
+  fingerprint: string,
+  agent: Agent,
+  now: number,
+): RunInfo {
+  const { input, agentId } = request;
+  return {
+    namespace: session.key.namespace,
+    sessionId: session.sessionId,
+    runId: input.runId,
+    agentId,
+    createTime: now,
+    state: "running",
+    fingerprint,
+    inputRecord: 0,
+    firstSequence: 0,
+    lastSequence: 0,
+    origin: "agent",
+    warningCount: 0,
+    droppedEventCount: 0,
+    ...(input.parentRunId !== undefined && { parentRunId: input.parentRunId }),
+    ...(agent.unverified && { unverified: true }),
+  };
+}
+
+/** The error for an agent that is not there. */
+export function agentNotFound(agentId: string): EngineError {
+  const message = agentId === "" ? "there is no default agent" : `there is no agent ${quote(agentId)}`;
+  return new EngineError("AGENT_NOT_FOUND", message, { agent_id: agentId });
+}
+
+function runExists(session: Session, runId: string): EngineError {
+  return new EngineError(
+    "RUN_EXISTS",
+    `the session ${quote(session.sessionId)} has a run ${quote(runId)} with another input: choose a new run id`,
+    { session_id: session.sessionId, run_id: runId },
+  );
+}
