@@ -1,5 +1,5 @@
 export { EventBatch } from "./codec/batch.ts";
-export { decodeEvent, encodeEvent } from "./codec/binary.ts";
+export { createEventDecoder, decodeEvent, encodeEvent } from "./codec/binary.ts";
 export { decodeRunAgentInput, encodeRunAgentInput } from "./codec/entity-codec.ts";
 export {
   InvalidEventError,

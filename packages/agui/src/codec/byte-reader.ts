@@ -1,5 +1,5 @@
+import { StringTable } from "./ascii.ts";
 import { MalformedEventError } from "./errors.ts";
-import { readAscii, readUtf8 } from "./native-strings.ts";
 
 /** Wire types of protobuf. */
 export const VARINT = 0;
@@ -11,22 +11,28 @@ const FIXED32 = 5;
 
 /** Groups of unknown fields may nest so deep, as in other protobuf runtimes. */
 const MAX_GROUP_DEPTH = 100;
-const SHORT_STRING = 24;
+const NOTHING = new Uint8Array(0);
 
 /** Protobuf wire format out of an array of bytes. Never reads at or after `end`. */
 export class ByteReader {
-  bytes: Uint8Array = new Uint8Array(0);
+  bytes: Uint8Array = NOTHING;
   position = 0;
   end = 0;
+  readonly #strings = new StringTable();
   readonly #doubleBytes = new Uint8Array(8);
   readonly #double = new Float64Array(this.#doubleBytes.buffer);
 
-  /** Begins to read another range. */
+  /** Begins to read a range of bytes. Throws RangeError if it is not inside them. */
   reset(bytes: Uint8Array, start: number, end: number): void {
-    if (start < 0 || end > bytes.length || start > end) throw new RangeError("Range outside the bytes");
+    if (!(start >= 0 && start <= end && end <= bytes.length)) throw new RangeError("Range outside the bytes");
     this.bytes = bytes;
     this.position = start;
     this.end = end;
+  }
+
+  /** Lets go of the bytes. */
+  release(): void {
+    this.bytes = NOTHING;
   }
 
   /** Reads the tag of a field: number * 8 + wire type. */
@@ -38,20 +44,26 @@ export class ByteReader {
 
   /** Reads an unsigned integer of up to 32 bits: a tag or a length. */
   uint32(): number {
-    const { bytes, end } = this;
-    let position = this.position;
+    const byte = this.bytes[this.position]!;
+    if (byte > 0x7f || this.position >= this.end) return this.#longUint32();
+    this.position++;
+    return byte;
+  }
+
+  #longUint32(): number {
     let value = 0;
     for (let shift = 0; shift < 35; shift += 7) {
-      if (position >= end) throw new MalformedEventError("cut off in a number");
-      const byte = bytes[position++]!;
+      const byte = this.#byte();
       if (shift === 28 && byte > 0x0f) break;
       value = (value | ((byte & 0x7f) << shift)) >>> 0;
-      if (byte < 0x80) {
-        this.position = position;
-        return value;
-      }
+      if (byte < 0x80) return value;
     }
     throw new MalformedEventError("a number wider than 32 bits");
+  }
+
+  #byte(): number {
+    if (this.position >= this.end) throw new MalformedEventError("cut off in a number");
+    return this.bytes[this.position++]!;
   }
 
   /** Reads a varint and says only whether it is not zero. */
@@ -65,13 +77,20 @@ export class ByteReader {
     throw new MalformedEventError("a number wider than 64 bits");
   }
 
-  #byte(): number {
-    if (this.position >= this.end) throw new MalformedEventError("cut off in a number");
-    return this.bytes[this.position++]!;
-  }
-
   /** Reads an int64. Throws if it is not a safe integer. */
   int64(): number {
+    const start = this.position;
+    let value = 0;
+    for (let factor = 1; factor < 2 ** 49; factor *= 0x80) {
+      const byte = this.#byte();
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) return value;
+    }
+    this.position = start;
+    return this.#longInt64();
+  }
+
+  #longInt64(): number {
     let value = 0n;
     for (let shift = 0n; shift < 70n; shift += 7n) {
       const byte = this.#byte();
@@ -93,9 +112,10 @@ export class ByteReader {
   }
 
   double(): number {
-    if (this.position + 8 > this.end) throw new MalformedEventError("cut off in a number");
-    for (let i = 0; i < 8; i++) this.#doubleBytes[i] = this.bytes[this.position + i]!;
-    this.position += 8;
+    const { bytes, position } = this;
+    if (position + 8 > this.end) throw new MalformedEventError("cut off in a number");
+    for (let i = 0; i < 8; i++) this.#doubleBytes[i] = bytes[position + i]!;
+    this.position = position + 8;
     return this.#double[0]!;
   }
 
@@ -107,15 +127,12 @@ export class ByteReader {
     return end;
   }
 
+  /** Reads a string of which there may be many alike. */
   string(): string {
     const end = this.lengthEnd();
     const start = this.position;
     this.position = end;
-    if (end - start > SHORT_STRING) return readUtf8(this.bytes, start, end);
-    for (let i = start; i < end; i++) {
-      if (this.bytes[i]! > 0x7f) return readUtf8(this.bytes, start, end);
-    }
-    return readAscii(this.bytes, start, end);
+    return this.#strings.read(this.bytes, start, end);
   }
 
   /** Skips the field with this tag. */

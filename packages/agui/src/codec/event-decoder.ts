@@ -1,5 +1,6 @@
 import type { AguiEvent } from "../types.ts";
-import { type ByteReader, LENGTH } from "./byte-reader.ts";
+import { ByteReader, LENGTH } from "./byte-reader.ts";
+import { DeltaReader } from "./delta-reader.ts";
 import { MalformedEventError, UnknownEventTypeError } from "./errors.ts";
 import { BASE_FIELDS, EVENT_SHAPES_BY_ARM, type EventShape } from "./event-shapes.ts";
 import { type Draft, emptyOf, readField, readFields } from "./read-fields.ts";
@@ -11,33 +12,39 @@ const BASE_TABLE = byNumber(
 /** The field of every event that holds its BaseEvent. */
 const BASE_EVENT = 1 * 8 + LENGTH;
 
-/**
- * Reads the bytes of an agui.v1.Event up to `end`. Throws MalformedEventError for bytes that no AG-UI event
- * has, and UnknownEventTypeError for an event of a later version. Fields of a later version are left out.
- *
- * The result is what the sender wrote: roles, outcomes and patch operations that AG-UI 1.0 does not have stay
- * as they are. Where that matters, give the result to `parseEvent`.
- */
-export function readEvent(reader: ByteReader, end: number): AguiEvent {
+/** Decodes events, one after the other. It remembers strings that repeat, so keep one for each stream. */
+export class EventDecoder {
+  readonly #deltas = new DeltaReader();
+  readonly #reader = new ByteReader();
+
+  /** Decodes an agui.v1.Event. See `decodeEvent`. */
+  decode(bytes: Uint8Array, start = 0, end = bytes.length): AguiEvent {
+    const reader = this.#reader;
+    reader.reset(bytes, start, end);
+    const event = this.#deltas.read(bytes, start, end) ?? readEvent(reader, end);
+    reader.release();
+    return event;
+  }
+}
+
+function readEvent(reader: ByteReader, end: number): AguiEvent {
   let described: EventShape | undefined;
-  let draft: Draft = {};
+  let draft: Draft | undefined;
   let unknown = false;
   while (reader.position < end) {
     const tag = reader.tag();
     const found = EVENT_SHAPES_BY_ARM[tag >>> 3];
-    if (found === undefined) {
+    described ??= found;
+    if (found !== undefined && described !== found) throw new MalformedEventError("two events in one");
+    if (found !== undefined && (tag & 7) === LENGTH) {
+      draft ??= emptyOf(found, { type: undefined });
+      readBody(reader, reader.lengthEnd(), found, draft);
+    } else {
       unknown ||= (tag & 7) === LENGTH;
       reader.skip(tag);
-      continue;
     }
-    if ((tag & 7) !== LENGTH || (described !== undefined && described !== found)) {
-      throw new MalformedEventError("not one event");
-    }
-    if (described === undefined) draft = emptyOf(found, { type: undefined });
-    described = found;
-    readBody(reader, reader.lengthEnd(), found, draft);
   }
-  if (described === undefined) {
+  if (described === undefined || draft === undefined) {
     throw unknown ? new UnknownEventTypeError() : new MalformedEventError("no event");
   }
   return finish(described, draft);

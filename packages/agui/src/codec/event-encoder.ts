@@ -1,20 +1,65 @@
 import { explainEvent } from "../json/explain.ts";
 import type { AguiEvent } from "../types.ts";
-import { type ByteWriter, UnencodableError } from "./byte-writer.ts";
+import { ByteWriter, UnencodableError } from "./byte-writer.ts";
+import { DeltaWriter, MAX_DELTA_EVENT_BYTES } from "./delta-writer.ts";
 import { UnknownEventTypeError } from "./errors.ts";
 import { BASE_FIELDS, EVENT_SHAPES, type EventShape } from "./event-shapes.ts";
 import { wireFields } from "./wire-fields.ts";
 import { type Loose, writeFields } from "./write-fields.ts";
 
 const BASE_WIRE_FIELDS = wireFields(BASE_FIELDS);
+const BASE_EVENT = 1 * 8 + 2;
+const BASE_TYPE = 1 * 8;
 
-/**
- * Appends the bytes of an agui.v1.Event to the writer; on an error nothing is appended.
- *
- * Throws UnknownEventTypeError, InvalidEventError with the path of what is wrong, or TooDeepError. What AG-UI
- * does not describe is left out.
- */
-export function writeEvent(writer: ByteWriter, event: AguiEvent): void {
+/** Small results are views of shared memory of this size: memory of their own costs many times the encoding. */
+const SLAB_BYTES = 8192;
+const MAX_SHARED_BYTES = 1024;
+/** Scratch space that grew beyond this is given back. */
+const MAX_KEPT_BYTES = 1 << 20;
+
+/** Encodes events, one after the other. Not for reentrant use: `toJSON` of a value must not come back to it. */
+export class EventEncoder {
+  readonly #deltas = new DeltaWriter();
+  #slab = new ByteWriter(SLAB_BYTES);
+  #scratch = new ByteWriter();
+
+  /**
+   * Appends the bytes of an agui.v1.Event to the writer; on an error nothing is appended.
+   *
+   * Throws UnknownEventTypeError, InvalidEventError with the path of what is wrong, or TooDeepError. What
+   * AG-UI does not describe is left out.
+   */
+  write(writer: ByteWriter, event: AguiEvent): void {
+    if (!this.#deltas.write(writer, event)) writeEvent(writer, event);
+  }
+
+  /** Encodes an event into bytes that nothing writes to again. Throws as `write`. */
+  encode(event: AguiEvent): Uint8Array {
+    const slab = this.#freshSlab(MAX_DELTA_EVENT_BYTES);
+    const start = slab.position;
+    if (this.#deltas.write(slab, event)) return slab.bytes.subarray(start, slab.position);
+    const scratch = this.#scratch;
+    scratch.position = 0;
+    writeEvent(scratch, event);
+    if (scratch.bytes.length > MAX_KEPT_BYTES) this.#scratch = new ByteWriter();
+    return this.#copy(scratch.bytes.subarray(0, scratch.position));
+  }
+
+  #copy(bytes: Uint8Array): Uint8Array {
+    if (bytes.length > MAX_SHARED_BYTES) return bytes.slice();
+    const slab = this.#freshSlab(bytes.length);
+    const start = slab.position;
+    slab.raw(bytes);
+    return slab.bytes.subarray(start, slab.position);
+  }
+
+  #freshSlab(needed: number): ByteWriter {
+    if (this.#slab.position + needed > SLAB_BYTES) this.#slab = new ByteWriter(SLAB_BYTES);
+    return this.#slab;
+  }
+}
+
+function writeEvent(writer: ByteWriter, event: AguiEvent): void {
   const described = EVENT_SHAPES.get(event.type);
   if (described === undefined) throw new UnknownEventTypeError(String((event as { type: unknown }).type));
   const start = writer.position;
@@ -27,16 +72,19 @@ export function writeEvent(writer: ByteWriter, event: AguiEvent): void {
 }
 
 function writeKnownEvent(writer: ByteWriter, described: EventShape, event: Loose): void {
-  writer.lengthTag(described.arm);
-  const body = writer.beginLength();
-  writer.lengthTag(1);
-  const base = writer.beginLength();
-  if (described.typeNumber !== 0) {
-    writer.varint(8);
-    writer.varint(described.typeNumber);
-  }
+  const body = beginArm(writer, described.arm);
+  const base = writer.beginTagged(BASE_EVENT);
+  if (described.typeNumber !== 0) writer.twoBytes(BASE_TYPE, described.typeNumber);
   writeFields(writer, BASE_WIRE_FIELDS, event);
   writer.endLength(base);
   writeFields(writer, described.wire, event);
   writer.endLength(body);
+}
+
+/** Begins a field of Event. Those above 15 have a tag of two bytes. */
+function beginArm(writer: ByteWriter, arm: number): number {
+  const tag = arm * 8 + 2;
+  if (tag < 0x80) return writer.beginTagged(tag);
+  writer.byte((tag & 0x7f) | 0x80);
+  return writer.beginTagged(tag >>> 7);
 }

@@ -2,7 +2,7 @@ import type { AguiEvent } from "../types.ts";
 import { ByteReader, LENGTH, VARINT } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { MalformedEventError } from "./errors.ts";
-import { writeEvent } from "./event-encoder.ts";
+import { EventEncoder } from "./event-encoder.ts";
 
 /**
  * A frame is one event as every RPC wire carries it: an envelope (flags, one byte; length, four bytes big
@@ -12,29 +12,49 @@ import { writeEvent } from "./event-encoder.ts";
  */
 
 const ENVELOPE_BYTES = 5;
+/** An encoder that grew beyond this gives its memory back when its frames are taken. */
+const MAX_KEPT_BYTES = 1 << 20;
 /** Flag of an event that has only a JSON form. Such a frame stays on this side of RPC wires. */
 const JSON_FLAG = 0x40;
 const SEQUENCE_TAG = 1 * 8 + VARINT;
 const EVENT_TAG = 3 * 8 + LENGTH;
 const JSON_TAG = 15 * 8 + LENGTH;
 
-/** Makes frames, many into one array of bytes. One at a time: not for use from several streams. */
+/** Makes frames, many into one array of bytes. */
 export class FrameEncoder {
-  readonly #writer = new ByteWriter();
+  readonly #events = new EventEncoder();
+  #writer = new ByteWriter();
 
   /** Adds an event. Throws what encodeEvent throws, and then adds nothing. */
   append(sequence: number, event: AguiEvent): void {
-    this.#frame(sequence, 0, EVENT_TAG, () => writeEvent(this.#writer, event));
+    const writer = this.#writer;
+    const start = writer.position;
+    try {
+      const at = beginFrame(writer, sequence, EVENT_TAG);
+      this.#events.write(writer, event);
+      endFrame(writer, start, at, 0);
+    } catch (error) {
+      writer.position = start;
+      throw error;
+    }
   }
 
   /** Adds an event that is encoded already. The bytes are taken as they are. */
   appendEncoded(sequence: number, eventBytes: Uint8Array): void {
-    this.#frame(sequence, 0, EVENT_TAG, () => this.#writer.raw(eventBytes));
+    const writer = this.#writer;
+    const start = writer.position;
+    const at = beginFrame(writer, sequence, EVENT_TAG);
+    writer.raw(eventBytes);
+    endFrame(writer, start, at, 0);
   }
 
   /** Adds an event that has only a JSON form, as JSON text. */
   appendJson(sequence: number, text: string): void {
-    this.#frame(sequence, JSON_FLAG, JSON_TAG, () => this.#writer.text(text));
+    const writer = this.#writer;
+    const start = writer.position;
+    const at = beginFrame(writer, sequence, JSON_TAG);
+    writer.text(text);
+    endFrame(writer, start, at, JSON_FLAG);
   }
 
   /** How many bytes `take` would give. */
@@ -44,28 +64,25 @@ export class FrameEncoder {
 
   /** Gives the frames added since the last take. They are the caller's: nothing writes to them again. */
   take(): Uint8Array {
-    return this.#writer.take();
+    const taken = this.#writer.take();
+    if (this.#writer.bytes.length > MAX_KEPT_BYTES) this.#writer = new ByteWriter();
+    return taken;
   }
+}
 
-  #frame(sequence: number, flags: number, tag: number, write: () => void): void {
-    const writer = this.#writer;
-    const start = writer.position;
-    try {
-      writer.reserve(ENVELOPE_BYTES);
-      writer.position += ENVELOPE_BYTES;
-      writer.varint(SEQUENCE_TAG);
-      writer.varint(sequence);
-      writer.varint(tag);
-      const at = writer.beginLength();
-      write();
-      writer.endLength(at);
-    } catch (error) {
-      writer.position = start;
-      throw error;
-    }
-    writer.bytes[start] = flags;
-    writeLength(writer.bytes, start + 1, writer.position - start - ENVELOPE_BYTES);
-  }
+/** Leaves room for the envelope and writes the stream item up to its event. Returns the place of its length. */
+function beginFrame(writer: ByteWriter, sequence: number, tag: number): number {
+  writer.reserve(ENVELOPE_BYTES + 1);
+  writer.position += ENVELOPE_BYTES;
+  writer.bytes[writer.position++] = SEQUENCE_TAG;
+  writer.varint(sequence);
+  return writer.beginTagged(tag);
+}
+
+function endFrame(writer: ByteWriter, start: number, at: number, flags: number): void {
+  writer.endLength(at);
+  writer.bytes[start] = flags;
+  writeLength(writer.bytes, start + 1, writer.position - start - ENVELOPE_BYTES);
 }
 
 /** Writes four bytes big endian. */

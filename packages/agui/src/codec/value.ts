@@ -23,6 +23,8 @@ const ENTRY_VALUE = 8 * 2 + LENGTH;
 
 type OpenObject = { [key: string]: unknown };
 
+const { hasOwnProperty: hasOwn } = Object.prototype;
+
 /**
  * Writes the fields of a google.protobuf.Value. Like JSON.stringify: numbers that are not finite become null,
  * `toJSON` is honoured, members that are undefined or functions are left out.
@@ -30,17 +32,14 @@ type OpenObject = { [key: string]: unknown };
 export function writeValue(writer: ByteWriter, value: unknown, depth = 0): void {
   switch (typeof value) {
     case "string":
-      writer.varint(STRING_VALUE);
-      writer.string(value);
+      writer.taggedString(STRING_VALUE, value);
       return;
     case "number":
       if (!Number.isFinite(value)) break;
-      writer.varint(NUMBER_VALUE);
-      writer.double(value);
+      writer.taggedDouble(NUMBER_VALUE, value);
       return;
     case "boolean":
-      writer.varint(BOOL_VALUE);
-      writer.varint(value ? 1 : 0);
+      writer.twoBytes(BOOL_VALUE, value ? 1 : 0);
       return;
     case "object":
       if (value === null) break;
@@ -49,29 +48,36 @@ export function writeValue(writer: ByteWriter, value: unknown, depth = 0): void 
     case "bigint":
       throw new UnencodableError();
   }
-  writer.varint(NULL_VALUE);
-  writer.varint(0);
+  writer.twoBytes(NULL_VALUE, 0);
 }
 
 function writeContainer(writer: ByteWriter, value: object, depth: number): void {
-  if ("toJSON" in value && typeof value.toJSON === "function") {
-    writeValue(writer, value.toJSON(), depth);
+  if (Array.isArray(value)) {
+    const at = writer.beginTagged(LIST_VALUE);
+    writeList(writer, value, depth);
+    writer.endLength(at);
     return;
   }
-  const list = Array.isArray(value);
-  writer.varint(list ? LIST_VALUE : STRUCT_VALUE);
-  const at = writer.beginLength();
-  if (list) writeList(writer, value, depth);
-  else writeStruct(writer, value as OpenObject, depth);
+  const plain = withoutToJson(value);
+  if (typeof plain !== "object" || plain === null || Array.isArray(plain)) {
+    writeValue(writer, plain, depth);
+    return;
+  }
+  const at = writer.beginTagged(STRUCT_VALUE);
+  writeStruct(writer, plain as OpenObject, depth);
   writer.endLength(at);
+}
+
+/** What JSON.stringify would take in place of the object. */
+function withoutToJson(value: object): unknown {
+  return "toJSON" in value && typeof value.toJSON === "function" ? value.toJSON() : value;
 }
 
 function writeList(writer: ByteWriter, list: readonly unknown[], depth: number): void {
   if (depth >= MAX_VALUE_DEPTH) throw new UnencodableError();
-  for (const item of list) {
-    writer.varint(ITEMS);
-    const at = writer.beginLength();
-    writeValue(writer, item, depth + 1);
+  for (let i = 0; i < list.length; i++) {
+    const at = writer.beginTagged(ITEMS);
+    writeValue(writer, list[i], depth + 1);
     writer.endLength(at);
   }
 }
@@ -79,18 +85,14 @@ function writeList(writer: ByteWriter, list: readonly unknown[], depth: number):
 /** Writes the fields of a google.protobuf.Struct. */
 export function writeStruct(writer: ByteWriter, object: OpenObject, depth = 0): void {
   if (depth >= MAX_VALUE_DEPTH) throw new UnencodableError();
-  for (const key of Object.keys(object)) {
+  // V8 reads members in a for-in loop several times faster than by the keys of Object.keys.
+  for (const key in object) {
+    if (!hasOwn.call(object, key)) continue;
     const value = object[key];
     if (value === undefined || typeof value === "function" || typeof value === "symbol") continue;
-    writer.varint(ITEMS);
-    const entry = writer.beginLength();
-    // The key of a map entry has no presence, but runtimes write it even if empty only in part; AG-UI does not.
-    if (key !== "") {
-      writer.varint(KEY);
-      writer.string(key);
-    }
-    writer.varint(ENTRY_VALUE);
-    const at = writer.beginLength();
+    const entry = writer.beginTagged(ITEMS);
+    if (key !== "") writer.taggedString(KEY, key);
+    const at = writer.beginTagged(ENTRY_VALUE);
     writeValue(writer, value, depth + 1);
     writer.endLength(at);
     writer.endLength(entry);

@@ -11,6 +11,8 @@ const JSON_POINTER = /^(\/([^/~]|~[01])*)*$/;
 const OPERATION_NUMBERS: ReadonlyMap<unknown, number> = new Map(
   PATCH_OPERATIONS.map((name, number) => [name, number]),
 );
+/** Which member an operation cannot do without, beside its path; by number. */
+const OPERATION_NEEDS = ["value", undefined, "value", "from", "from", "value"] as const;
 
 /** Whether it is a JSON Pointer (RFC 6901). */
 export function isPointer(text: string): boolean {
@@ -49,7 +51,7 @@ function writeField(writer: ByteWriter, field: WireField, value: unknown): void 
       writeString(writer, field, value);
       return;
     case "text":
-      if (typeof value === "string") writeText(writer, field.number, value);
+      if (typeof value === "string") writer.taggedString(lengthTag(field.number), value);
       else if (!Array.isArray(value)) unencodable();
       return;
     case "parts":
@@ -59,18 +61,14 @@ function writeField(writer: ByteWriter, field: WireField, value: unknown): void 
       writeOutcomeMember(writer, field, value);
       return;
     case "value":
-      if (value === undefined || (value === null && !field.required)) {
-        if (field.required) unencodable();
-        return;
-      }
-      writeNested(writer, field.number, () => writeValue(writer, value));
+      if (value !== undefined && (value !== null || field.required)) {
+        writeNestedValue(writer, field.number, value);
+      } else if (field.required) unencodable();
       return;
+    default:
+      if (value !== undefined && value !== null) writePresent(writer, field, value);
+      else if (field.kind !== "variant" && field.required) unencodable();
   }
-  if (value === undefined || value === null) {
-    if (field.kind !== "variant" && field.required) unencodable();
-    return;
-  }
-  writePresent(writer, field, value);
 }
 
 type PresentField = Exclude<WireField, { kind: "string" | "text" | "parts" | "member" | "value" }>;
@@ -79,20 +77,17 @@ function writePresent(writer: ByteWriter, field: PresentField, value: unknown): 
   switch (field.kind) {
     case "boolean":
       if (typeof value !== "boolean") unencodable();
-      writer.varint(field.number * 8);
-      writer.varint(value ? 1 : 0);
+      writer.twoBytes(field.number * 8, value ? 1 : 0);
       return;
     case "integer":
       if (!Number.isSafeInteger(value) || (value as number) < field.minimum) unencodable();
-      writer.varint(field.number * 8);
+      writer.byte(field.number * 8);
       writer.int64(value as number);
       return;
-    case "object": {
-      const object = looseObject(value);
-      const write = field.asValue ? writeValue : writeStruct;
-      writeNested(writer, field.number, () => write(writer, object));
+    case "object":
+      if (field.asValue) writeNestedValue(writer, field.number, looseObject(value));
+      else writeNestedStruct(writer, field.number, looseObject(value));
       return;
-    }
     case "message":
       writeMessage(writer, field.number, field.shape, value);
       return;
@@ -111,26 +106,33 @@ function writePresent(writer: ByteWriter, field: PresentField, value: unknown): 
   }
 }
 
+/** The tag of a length-delimited field, one byte: no field of AG-UI's messages but those of Event is above 15. */
+const lengthTag = (number: number): number => number * 8 + 2;
+
 function writeString(writer: ByteWriter, field: StringField, value: unknown): void {
-  if (value === undefined || value === null) {
-    if (field.required) unencodable();
+  if (typeof value !== "string") {
+    if (field.required || (value !== undefined && value !== null)) unencodable();
     return;
   }
-  if (field.values !== undefined && !field.values.includes(value as string)) unencodable();
-  if (field.pointer && !(typeof value === "string" && isPointer(value))) unencodable();
-  if (value === "" && !field.present) return;
-  writeText(writer, field.number, value);
+  if (field.values !== undefined && !field.values.includes(value)) unencodable();
+  if (field.pointer && !isPointer(value)) unencodable();
+  if (value !== "" || field.present) writer.taggedString(lengthTag(field.number), value);
 }
 
 function writeText(writer: ByteWriter, number: number, value: unknown): void {
-  writer.lengthTag(number);
-  writer.string(value);
+  if (typeof value !== "string") unencodable();
+  writer.taggedString(lengthTag(number), value);
 }
 
-function writeNested(writer: ByteWriter, number: number, write: () => void): void {
-  writer.lengthTag(number);
-  const at = writer.beginLength();
-  write();
+function writeNestedValue(writer: ByteWriter, number: number, value: unknown): void {
+  const at = writer.beginTagged(lengthTag(number));
+  writeValue(writer, value);
+  writer.endLength(at);
+}
+
+function writeNestedStruct(writer: ByteWriter, number: number, value: Loose): void {
+  const at = writer.beginTagged(lengthTag(number));
+  writeStruct(writer, value);
   writer.endLength(at);
 }
 
@@ -155,7 +157,9 @@ function writeMessages(
 
 function writeMessage(writer: ByteWriter, number: number, described: Shape | Union, value: unknown): void {
   const object = looseObject(value);
-  writeNested(writer, number, () => writeBody(writer, described, object));
+  const at = writer.beginTagged(lengthTag(number));
+  writeBody(writer, described, object);
+  writer.endLength(at);
 }
 
 /** Writes what a message of this shape holds, without tag and length. */
@@ -164,14 +168,21 @@ export function writeBody(writer: ByteWriter, described: Shape | Union, object: 
     writeFields(writer, described.wire, object);
     return;
   }
-  const tag = object[described.tag];
-  const variant = described.variants.get(tag as string) ?? unencodable();
-  if (described === PATCH_OPERATION) writeOperation(writer, variant, object);
-  else if (described === MESSAGE) writeRole(writer, variant, object);
-  else writeNested(writer, variant.arm, () => writeFields(writer, variant.wire, object));
+  if (described === PATCH_OPERATION) {
+    writeOperation(writer, object);
+    return;
+  }
+  const variant = described.variants.get(object[described.tag] as string) ?? unencodable();
+  if (described === MESSAGE) {
+    writeRole(writer, variant, object);
+    return;
+  }
+  const at = writer.beginTagged(lengthTag(variant.arm));
+  writeFields(writer, variant.wire, object);
+  writer.endLength(at);
 }
 
-/** The role of a message is its second field, and its id the first. */
+/** The role of a message is its second field, after its id. */
 function writeRole(writer: ByteWriter, role: Shape, object: Loose): void {
   for (const field of role.wire) {
     writeField(writer, field, object[field.name]);
@@ -180,16 +191,14 @@ function writeRole(writer: ByteWriter, role: Shape, object: Loose): void {
 }
 
 /** Operations are open: members that an operation does not define travel too, where the wire has a field. */
-function writeOperation(writer: ByteWriter, operation: Shape, object: Loose): void {
-  const number = OPERATION_NUMBERS.get(object.op) ?? unencodable();
-  if (number !== 0) {
-    writer.varint(8);
-    writer.varint(number);
-  }
-  writeFields(writer, operation.wire, object);
-  const { from, value } = object;
-  if (operation.wireByNumber[3] === undefined && typeof from === "string") writeText(writer, 3, from);
-  if (operation.wireByNumber[4] === undefined && value !== undefined) {
-    writeNested(writer, 4, () => writeValue(writer, value));
-  }
+function writeOperation(writer: ByteWriter, { op, path, from, value }: Loose): void {
+  const number = OPERATION_NUMBERS.get(op) ?? unencodable();
+  const needs = OPERATION_NEEDS[number]!;
+  if (typeof path !== "string" || !isPointer(path)) unencodable();
+  if (needs === "from" && !(typeof from === "string" && isPointer(from))) unencodable();
+  if (needs === "value" && value === undefined) unencodable();
+  if (number !== 0) writer.twoBytes(8, number);
+  if (path !== "") writer.taggedString(lengthTag(2), path);
+  if (typeof from === "string") writer.taggedString(lengthTag(3), from);
+  if (value !== undefined) writeNestedValue(writer, 4, value);
 }
