@@ -32,9 +32,17 @@ const onlyForTests = ["@dragoman/testing"];
 /** Packages that no source file of a folder may import, whatever else it may. */
 const forbidden: readonly { readonly folder: string; readonly imports: RegExp; readonly why: string }[] = [
   { folder: "packages/engine", imports: /^@connectrpc\//, why: "the engine knows no wire" },
-  { folder: "packages/engine", imports: /^@dragoman\/agent\//, why: "the engine uses the port, not its hosts" },
+  {
+    folder: "packages/engine",
+    imports: /^@dragoman\/agent\//,
+    why: "the engine uses the port, not its hosts",
+  },
   { folder: "packages/agui", imports: /^(@connectrpc\/|node:)/, why: "what AG-UI means runs everywhere" },
-  { folder: "packages/event-log", imports: /^(@bufbuild|@connectrpc)\//, why: "the log knows nothing of AG-UI" },
+  {
+    folder: "packages/event-log",
+    imports: /^(@bufbuild|@connectrpc)\//,
+    why: "the log knows nothing of AG-UI",
+  },
   { folder: "packages/stores", imports: /^(@bufbuild|@connectrpc)\//, why: "a store knows nothing of AG-UI" },
 ];
 
@@ -42,7 +50,9 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const skipped = new Set(["node_modules", "dist", "gen", "third_party", ".turbo"]);
 
 function packageFolders(folder: string): string[] {
-  const entries = readdirSync(join(root, folder), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const entries = readdirSync(join(root, folder), { withFileTypes: true }).filter((entry) =>
+    entry.isDirectory(),
+  );
   return entries.flatMap(({ name }) => {
     const path = join(folder, name);
     if (skipped.has(name)) return [];
@@ -78,17 +88,29 @@ test("every package is in the table, and the table names no other", () => {
 test.each(folders)("%s depends on what the table allows", (folder) => {
   const { dependencies = {} } = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
   const own = Object.keys(dependencies).filter((name) => name.startsWith("@dragoman/"));
-  expect(own.map((name) => name.slice("@dragoman/".length)).filter((name) => !allowed[folder]?.includes(name))).toEqual([]);
+  expect(
+    own.map((name) => name.slice("@dragoman/".length)).filter((name) => !allowed[folder]?.includes(name)),
+  ).toEqual([]);
 });
 
 test.each(folders)("%s imports only what its package.json says", (folder) => {
   const manifest = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
   const runtime = new Set(Object.keys(manifest.dependencies ?? {}));
-  const forTests = new Set([...runtime, ...Object.keys(manifest.devDependencies ?? {}), "vitest", ...onlyForTests]);
+  const forTests = new Set([
+    ...runtime,
+    ...Object.keys(manifest.devDependencies ?? {}),
+    "vitest",
+    ...onlyForTests,
+  ]);
   const wrong = sourceFiles(folder).flatMap((file) =>
     importsOf(file)
       .filter((name) => !name.startsWith(".") && !name.startsWith("node:"))
-      .map((name) => name.split("/").slice(0, name.startsWith("@") ? 2 : 1).join("/"))
+      .map((name) =>
+        name
+          .split("/")
+          .slice(0, name.startsWith("@") ? 2 : 1)
+          .join("/"),
+      )
       .filter((name) => !(isTest(file) ? forTests : runtime).has(name) && name !== manifest.name)
       .map((name) => `${file} imports ${name}`),
   );
@@ -109,7 +131,11 @@ test.each(folders)("%s reaches no other package through its files", (folder) => 
 test.each(forbidden)("$folder imports nothing like $imports: $why", ({ folder, imports }) => {
   const wrong = sourceFiles(folder)
     .filter((file) => !isTest(file))
-    .flatMap((file) => importsOf(file).filter((name) => imports.test(name)).map((name) => `${file} imports ${name}`));
+    .flatMap((file) =>
+      importsOf(file)
+        .filter((name) => imports.test(name))
+        .map((name) => `${file} imports ${name}`),
+    );
   expect(wrong).toEqual([]);
 });
 

@@ -165,7 +165,7 @@ test("what an agent throws, forgets or breaks ends in one RUN_ERROR with everyth
       yield start;
       yield { type: "TOOL_CALL_END", toolCallId: "x" } as const;
     }),
-    EVENT_NOT_STORABLE: agentOf(async function* () {
+    INVALID_EVENT: agentOf(async function* () {
       yield start;
       let deep: unknown = 1;
       for (let depth = 0; depth < 40; depth++) deep = [deep];

@@ -143,16 +143,19 @@ function beginning(request: RunRequest, plan: Plan): AguiEvent[] {
   const { threadId, runId, parentRunId, resume } = request.input;
   const ids = { threadId, runId, ...(parentRunId !== undefined && { parentRunId }) };
   const answers = resume && resume.length > 0 ? { resume } : {};
+  const { added, history, rewritten } = plan.messages;
+  // A snapshot says it all. New messages in RUN_STARTED as well would come before older ones in a client
+  // that joins here and holds nothing.
+  const messages = rewritten ? [] : [...added];
   const events: AguiEvent[] = [
     {
       type: "RUN_STARTED",
       ...ids,
       protocolVersion: "1.0",
-      input: { ...ids, messages: [...plan.messages.added], ...answers },
+      input: { ...ids, messages, ...answers },
     },
   ];
-  if (plan.messages.rewritten)
-    events.push({ type: "MESSAGES_SNAPSHOT", messages: [...plan.messages.history] });
+  if (rewritten) events.push({ type: "MESSAGES_SNAPSHOT", messages: [...history] });
   if (plan.state.snapshot) events.push({ type: "STATE_SNAPSHOT", snapshot: plan.state.state });
   return events;
 }

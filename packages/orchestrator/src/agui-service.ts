@@ -1,16 +1,26 @@
 import { timestampNow } from "@bufbuild/protobuf/wkt";
 import { Code, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
-import { capabilitiesToMessage, checkRunAgentInput, inputFromMessage, type RunAgentInput } from "@dragoman/agui";
 import {
-  AGUIService,
+  capabilitiesToMessage,
+  checkRunAgentInput,
+  inputFromMessage,
+  type RunAgentInput,
+} from "@dragoman/agui";
+import {
+  type AGUIService,
   Durability,
   type GetServiceInfoRequest,
-  HealthCheckResponse_Status as Status,
   type RunAgentRequest,
   RunAgentResponseSchema,
+  HealthCheckResponse_Status as Status,
   type ValidateInputRequest,
 } from "@dragoman/contract/agent/v1/agui_service_pb";
-import { History, IfActive, OnDisconnect, OnOpenInterrupts } from "@dragoman/contract/agent/v1/run_options_pb";
+import {
+  History,
+  IfActive,
+  OnDisconnect,
+  OnOpenInterrupts,
+} from "@dragoman/contract/agent/v1/run_options_pb";
 import type { RunAgentInput as RunAgentInputMessage } from "@dragoman/contract/agui/v1/input_pb";
 import type { AttachOptions, DisconnectPolicy, HistoryMode, RunRequest } from "@dragoman/engine";
 import { reasonError } from "@dragoman/rpc";
@@ -96,7 +106,8 @@ function disconnectPolicy(request: RunAgentRequest, fallback: DisconnectPolicy):
   const grace = request.onDisconnectGrace;
   const graceMs = grace ? Number(grace.seconds) * 1000 + grace.nanos / 1e6 : undefined;
   if (request.onDisconnect === OnDisconnect.CONTINUE) return { action: "continue", graceMs: 0 };
-  if (request.onDisconnect === OnDisconnect.CANCEL) return { action: "cancel", graceMs: graceMs ?? graceMsDefault };
+  if (request.onDisconnect === OnDisconnect.CANCEL)
+    return { action: "cancel", graceMs: graceMs ?? graceMsDefault };
   return fallback;
 }
 
@@ -117,22 +128,39 @@ function problemsOf(request: ValidateInputRequest, options: CompleteOptions) {
     try {
       problems.push(...checkRunAgentInput(inputFromMessage(request.input)));
     } catch (error) {
-      problems.push({ path: "", message: error instanceof Error ? error.message : "unreadable", rule: "unreadable" });
+      problems.push({
+        path: "",
+        message: error instanceof Error ? error.message : "unreadable",
+        rule: "unreadable",
+      });
     }
   }
   if (!options.agents.find(request.agentId)) {
-    problems.push({ path: "", message: `there is no agent ${JSON.stringify(request.agentId)}`, rule: "agent_not_found" });
+    problems.push({
+      path: "",
+      message: `there is no agent ${JSON.stringify(request.agentId)}`,
+      rule: "agent_not_found",
+    });
   }
   return problems;
 }
 
-async function getServiceInfo(request: GetServiceInfoRequest, context: HandlerContext, options: CompleteOptions) {
+async function getServiceInfo(
+  request: GetServiceInfoRequest,
+  context: HandlerContext,
+  options: CompleteOptions,
+) {
   const all = options.agents.list();
   const chosen = request.agentId === "" ? all : all.filter(({ agentId }) => agentId === request.agentId);
   if (chosen.length === 0 && request.agentId !== "") {
-    throw reasonError(Code.NotFound, "AGENT_NOT_FOUND", `there is no agent ${JSON.stringify(request.agentId)}`, {
-      metadata: { agent_id: request.agentId },
-    });
+    throw reasonError(
+      Code.NotFound,
+      "AGENT_NOT_FOUND",
+      `there is no agent ${JSON.stringify(request.agentId)}`,
+      {
+        metadata: { agent_id: request.agentId },
+      },
+    );
   }
   return {
     name: "dragoman",
@@ -167,4 +195,3 @@ async function capabilitiesOf(agent: NamedAgent["agent"], signal: AbortSignal) {
     return {};
   }
 }
-

@@ -2,8 +2,8 @@ import { create, type DescMessage, fromBinary, type MessageShape } from "@bufbui
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, type HandlerContext } from "@connectrpc/connect";
 import { type EventBatch, eventToMessage, type Frame, readFrames } from "@dragoman/agui";
-import { CaughtUpSchema, HeartbeatSchema } from "@dragoman/contract/agent/v1/stream_pb";
 import type { RunAgentResponse } from "@dragoman/contract/agent/v1/agui_service_pb";
+import { CaughtUpSchema, HeartbeatSchema } from "@dragoman/contract/agent/v1/stream_pb";
 import type { Attachment } from "@dragoman/engine";
 import { readyBatches, readyItem, reasonError } from "@dragoman/rpc";
 import { toConnectError } from "./errors.ts";
@@ -48,7 +48,8 @@ async function* items<Desc extends DescMessage>(
     return message;
   };
   if (attachment.prelude) {
-    for (const event of attachment.prelude.events) yield item({ item: { case: "event", value: eventToMessage(event) } });
+    for (const event of attachment.prelude.events)
+      yield item({ item: { case: "event", value: eventToMessage(event) } });
     const sequence = BigInt(attachment.prelude.sequence);
     yield item({ item: { case: "caughtUp", value: create(CaughtUpSchema, { sequence }) } });
   } else if (attachment.isAtHead) {
@@ -75,16 +76,25 @@ async function* items<Desc extends DescMessage>(
 type ItemInit = Pick<RunAgentResponse, "item"> & { sequence?: bigint };
 
 function heartbeat(attachment: Attachment): ItemInit {
-  const value = create(HeartbeatSchema, { headSequence: BigInt(attachment.cursor), time: timestampFromMs(Date.now()) });
+  const value = create(HeartbeatSchema, {
+    headSequence: BigInt(attachment.cursor),
+    time: timestampFromMs(Date.now()),
+  });
   return { item: { case: "heartbeat", value } };
 }
 
-function withLogId<Desc extends DescMessage>(message: MessageShape<Desc>, logId: string | undefined): MessageShape<Desc> {
+function withLogId<Desc extends DescMessage>(
+  message: MessageShape<Desc>,
+  logId: string | undefined,
+): MessageShape<Desc> {
   return logId === undefined ? message : Object.assign(message, { logId });
 }
 
 /** The events of a batch one by one, for callers that take only messages. */
-function* messagesOf<Desc extends DescMessage>(schema: Desc, batch: EventBatch): Generator<MessageShape<Desc>> {
+function* messagesOf<Desc extends DescMessage>(
+  schema: Desc,
+  batch: EventBatch,
+): Generator<MessageShape<Desc>> {
   const places: Frame[] = [];
   readFrames(batch.frames, (frame) => places.push({ ...frame }));
   for (const { frameStart, end, json, sequence } of places) {

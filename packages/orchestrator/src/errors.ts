@@ -1,4 +1,4 @@
-import { Code, ConnectError } from "@connectrpc/connect";
+import { Code, type ConnectError } from "@connectrpc/connect";
 import { BadRequestSchema, ResourceInfoSchema } from "@dragoman/contract/google/rpc/error_details_pb";
 import { EngineError, type EngineErrorReason } from "@dragoman/engine";
 import { type ErrorDetail, reasonError } from "@dragoman/rpc";
@@ -30,7 +30,11 @@ const codes: Readonly<Record<EngineErrorReason, Code>> = {
 };
 
 /** What is missing, by the metadata key that names it. */
-const resourceKeys = { AGENT_NOT_FOUND: "agent", SESSION_NOT_FOUND: "session", RUN_NOT_FOUND: "run" } as const;
+const resourceKeys = {
+  AGENT_NOT_FOUND: "agent",
+  SESSION_NOT_FOUND: "session",
+  RUN_NOT_FOUND: "run",
+} as const;
 
 /** Maps an error of the engine to the status that clients see; others pass as they are. */
 export function toConnectError(error: unknown): unknown {

@@ -27,7 +27,10 @@ export function createRunService(options: CompleteOptions): ServiceImpl<typeof R
     if (info.state !== "interrupted") return runMessage(info);
     const session = await engine.getSession({ namespace, id: info.sessionId });
     const own = session.openInterrupts.filter((open) => open.runId === info.runId);
-    return runMessage(info, own.map((open) => open.interrupt.id));
+    return runMessage(
+      info,
+      own.map((open) => open.interrupt.id),
+    );
   };
   return {
     observeRun: (request, context) =>

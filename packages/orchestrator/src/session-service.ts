@@ -1,6 +1,9 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import { messageToProto } from "@dragoman/agui";
-import { ObserveSessionResponseSchema, type SessionService } from "@dragoman/contract/orchestrator/v1/session_service_pb";
+import {
+  ObserveSessionResponseSchema,
+  type SessionService,
+} from "@dragoman/contract/orchestrator/v1/session_service_pb";
 import { invalidPageToken, newId, pageSizeOf } from "@dragoman/engine";
 import { attachOptions } from "./agui-service.ts";
 import { attachStream } from "./attach-stream.ts";
@@ -73,6 +76,7 @@ function placeOf(token: string, allRoles: boolean): number {
   if (token === "") return 0;
   const [kind, index] = token.split(".");
   const place = Number(index);
-  if (kind !== (allRoles ? "all" : "chat") || !Number.isSafeInteger(place) || place < 0) throw invalidPageToken();
+  if (kind !== (allRoles ? "all" : "chat") || !Number.isSafeInteger(place) || place < 0)
+    throw invalidPageToken();
   return place;
 }

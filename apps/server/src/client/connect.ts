@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { type AgentClient, errorReasonOf } from "@dragoman/client";
 import { createAgentClient } from "@dragoman/client/node";
-import { Code, ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
 import { exitCodes } from "../exit-codes.ts";
 
@@ -18,14 +18,21 @@ export const serverDefault = "http://127.0.0.1:50051";
 /** Adds the flags of every command that calls a server. */
 export function withClientFlags(command: Command): Command {
   return command
-    .option("--server <url>", "the server to call (env DRAGOMAN_SERVER)", process.env.DRAGOMAN_SERVER || serverDefault)
+    .option(
+      "--server <url>",
+      "the server to call (env DRAGOMAN_SERVER)",
+      process.env.DRAGOMAN_SERVER || serverDefault,
+    )
     .option("--ca <file>", "certificate authority to trust, for https")
     .option("--cert <file>", "client certificate, for mutual TLS")
     .option("--key <file>", "its key");
 }
 
 /** Calls a server for the time of a task. */
-export async function withClient<T>(flags: ClientFlags, task: (client: AgentClient) => Promise<T>): Promise<T> {
+export async function withClient<T>(
+  flags: ClientFlags,
+  task: (client: AgentClient) => Promise<T>,
+): Promise<T> {
   const { ca, cert, key } = flags;
   const tls = {
     ...(ca && { ca: readFileSync(ca) }),
@@ -41,7 +48,10 @@ export async function withClient<T>(flags: ClientFlags, task: (client: AgentClie
 }
 
 /** What a failed call tells its user, and the exit code. */
-export function describeCallError(error: unknown, server: string): { text: string; exitCode: number } | undefined {
+export function describeCallError(
+  error: unknown,
+  server: string,
+): { text: string; exitCode: number } | undefined {
   if (!(error instanceof ConnectError)) return undefined;
   const reason = errorReasonOf(error);
   if (error.code === Code.Unavailable && reason === undefined) {

@@ -91,7 +91,9 @@ function noteOf(event: AguiEvent, terminal: Terminal): string | undefined {
   const { dim, red, bold } = terminal;
   switch (event.type) {
     case "TOOL_CALL_RESULT":
-      return dim(`← ${shorten(typeof event.content === "string" ? event.content : JSON.stringify(event.content))}`);
+      return dim(
+        `← ${shorten(typeof event.content === "string" ? event.content : JSON.stringify(event.content))}`,
+      );
     case "STATE_SNAPSHOT":
       return dim(`state ${shorten(JSON.stringify(event.snapshot))}`);
     case "STATE_DELTA":

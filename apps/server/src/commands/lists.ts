@@ -1,5 +1,5 @@
-import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
 import { toJson } from "@bufbuild/protobuf";
+import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
 import { AgentInfoSchema } from "@dragoman/contract/agent/v1/agui_service_pb";
 import { RunSchema, RunState } from "@dragoman/contract/orchestrator/v1/run_pb";
 import { SessionSchema, SessionState } from "@dragoman/contract/orchestrator/v1/session_pb";
@@ -21,20 +21,36 @@ const limitOption = ["--limit <n>", "at most so many", "50"] as const;
 
 /** Adds `dragoman runs`, `sessions` and `agents`. */
 export function addLists(program: Command): void {
-  const runs = program.command("runs").summary("list runs, newest first").description("Lists runs, newest first.");
-  runs.option("--session <id>", "only runs of this session").option("--agent <id>", "only runs of this agent");
+  const runs = program
+    .command("runs")
+    .summary("list runs, newest first")
+    .description("Lists runs, newest first.");
+  runs
+    .option("--session <id>", "only runs of this session")
+    .option("--agent <id>", "only runs of this agent");
   withClientFlags(runs.option(...limitOption).option(...jsonOption))
     .addHelpText("after", "\nExamples:\n  dragoman runs\n  dragoman runs --session s1 --json")
     .action(async (flags: ListFlags) => {
       process.exitCode = await listRuns(flags);
     });
-  const sessions = program.command("sessions").summary("list sessions, the last made first").description("Lists sessions, the last made first.");
-  withClientFlags(sessions.option("--agent <id>", "only sessions of this agent").option(...limitOption).option(...jsonOption))
+  const sessions = program
+    .command("sessions")
+    .summary("list sessions, the last made first")
+    .description("Lists sessions, the last made first.");
+  withClientFlags(
+    sessions
+      .option("--agent <id>", "only sessions of this agent")
+      .option(...limitOption)
+      .option(...jsonOption),
+  )
     .addHelpText("after", "\nExamples:\n  dragoman sessions\n  dragoman sessions --limit 5 --json")
     .action(async (flags: ListFlags) => {
       process.exitCode = await listSessions(flags);
     });
-  const agents = program.command("agents").summary("list the agents of a server").description("Lists the agents of a server, the default one first.");
+  const agents = program
+    .command("agents")
+    .summary("list the agents of a server")
+    .description("Lists the agents of a server, the default one first.");
   withClientFlags(agents.option(...jsonOption))
     .addHelpText("after", "\nExamples:\n  dragoman agents\n  dragoman agents --json")
     .action(async (flags: ListFlags) => {
@@ -46,10 +62,20 @@ function listRuns(flags: ListFlags): Promise<number> {
   const terminal = processTerminal();
   return withClient(flags, async (client) => {
     const pageSize = pageSizeOf(flags.limit);
-    const { runs } = await client.runs.listRuns({ pageSize, sessionId: flags.session ?? "", agentId: flags.agent ?? "" });
+    const { runs } = await client.runs.listRuns({
+      pageSize,
+      sessionId: flags.session ?? "",
+      agentId: flags.agent ?? "",
+    });
     if (flags.json) for (const run of runs) terminal.out(`${JSON.stringify(toJson(RunSchema, run))}\n`);
     else {
-      const rows = runs.map((run) => [run.runId, run.sessionId, run.agentId, RunState[run.state].toLowerCase(), timeOf(run.createTime)]);
+      const rows = runs.map((run) => [
+        run.runId,
+        run.sessionId,
+        run.agentId,
+        RunState[run.state].toLowerCase(),
+        timeOf(run.createTime),
+      ]);
       printTable(terminal, ["RUN", "SESSION", "AGENT", "STATE", "CREATED"], rows);
     }
     return exitCodes.ok;
@@ -59,8 +85,12 @@ function listRuns(flags: ListFlags): Promise<number> {
 function listSessions(flags: ListFlags): Promise<number> {
   const terminal = processTerminal();
   return withClient(flags, async (client) => {
-    const { sessions } = await client.sessions.listSessions({ pageSize: pageSizeOf(flags.limit), agentId: flags.agent ?? "" });
-    if (flags.json) for (const session of sessions) terminal.out(`${JSON.stringify(toJson(SessionSchema, session))}\n`);
+    const { sessions } = await client.sessions.listSessions({
+      pageSize: pageSizeOf(flags.limit),
+      agentId: flags.agent ?? "",
+    });
+    if (flags.json)
+      for (const session of sessions) terminal.out(`${JSON.stringify(toJson(SessionSchema, session))}\n`);
     else {
       const rows = sessions.map((session) => [
         session.sessionId,
@@ -81,8 +111,14 @@ function listAgents(flags: ListFlags): Promise<number> {
   const terminal = processTerminal();
   return withClient(flags, async (client) => {
     const { agents } = await client.agui.getServiceInfo({});
-    if (flags.json) for (const agent of agents) terminal.out(`${JSON.stringify(toJson(AgentInfoSchema, agent))}\n`);
-    else printTable(terminal, ["AGENT", "KIND", "DESCRIPTION"], agents.map(({ id, kind, description }) => [id, kind, description]));
+    if (flags.json)
+      for (const agent of agents) terminal.out(`${JSON.stringify(toJson(AgentInfoSchema, agent))}\n`);
+    else
+      printTable(
+        terminal,
+        ["AGENT", "KIND", "DESCRIPTION"],
+        agents.map(({ id, kind, description }) => [id, kind, description]),
+      );
     return exitCodes.ok;
   });
 }
@@ -93,5 +129,9 @@ function pageSizeOf(text: string): number {
 }
 
 function timeOf(time: Timestamp | undefined): string {
-  return time ? timestampDate(time).toISOString().replace(/\.\d+Z$/, "Z") : "";
+  return time
+    ? timestampDate(time)
+        .toISOString()
+        .replace(/\.\d+Z$/, "Z")
+    : "";
 }

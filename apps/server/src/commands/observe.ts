@@ -69,5 +69,7 @@ function observe(sessionId: string, flags: ObserveFlags): Promise<number> {
 function sequenceOf(text: string): number {
   const value = Number(text);
   if (text.trim() !== "" && Number.isSafeInteger(value) && value >= 0) return value;
-  throw new UsageError(`--after takes the sequence of an event, a whole number from 0, not ${JSON.stringify(text)}.`);
+  throw new UsageError(
+    `--after takes the sequence of an event, a whole number from 0, not ${JSON.stringify(text)}.`,
+  );
 }

@@ -15,7 +15,9 @@ export function addRun(program: Command): void {
   const command = program
     .command("run")
     .summary("say something to an agent and read its answer")
-    .description("Starts a run and streams it to its end, over whatever cuts the connection. Ctrl-C cancels the run.")
+    .description(
+      "Starts a run and streams it to its end, over whatever cuts the connection. Ctrl-C cancels the run.",
+    )
     .argument("<agent>", "the agent, as `dragoman agents` lists it")
     .argument("<text>", "what to say")
     .option("--session <id>", "the session to go on with; a new one if not given")

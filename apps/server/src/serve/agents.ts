@@ -18,9 +18,13 @@ const llmModelDefault = "gpt-4o-mini";
 export function createAgents(config: ServeConfig, environment: Environment): NamedAgent[] {
   const agents: NamedAgent[] = [{ agentId: "demo", agent: createDemoAgent() }];
   if (environment.OPENAI_API_KEY || environment.OPENAI_BASE_URL) {
-    agents.push({ agentId: "llm", agent: llmAgent(environment.OPENAI_MODEL || llmModelDefault, environment) });
+    agents.push({
+      agentId: "llm",
+      agent: llmAgent(environment.OPENAI_MODEL || llmModelDefault, environment),
+    });
   }
-  for (const one of config.agents) agents.push({ agentId: one.agentId, agent: configuredAgent(one, environment) });
+  for (const one of config.agents)
+    agents.push({ agentId: one.agentId, agent: configuredAgent(one, environment) });
   if (config.testAgents) {
     agents.push({ agentId: "script", agent: createScriptAgent({ unverified: false }) });
     agents.push({ agentId: "script-unverified", agent: createScriptAgent({ unverified: true }) });
@@ -57,5 +61,7 @@ function withDefaultFirst(agents: readonly NamedAgent[], defaultAgentId: string 
   const chosen = agents.find(({ agentId }) => agentId === defaultAgentId);
   if (chosen) return [chosen, ...agents.filter((named) => named !== chosen)];
   const known = agents.map(({ agentId }) => agentId).join(", ");
-  throw new UsageError(`--default-agent ${defaultAgentId} is not an agent of this server; there are: ${known}.`);
+  throw new UsageError(
+    `--default-agent ${defaultAgentId} is not an agent of this server; there are: ${known}.`,
+  );
 }

@@ -3,7 +3,12 @@ import type { ServeConfig } from "./config.ts";
 import type { Program } from "./start-program.ts";
 
 /** Says in a few lines what is served where, which agents there are, and one thing to try. */
-export function banner(program: Program, config: ServeConfig, terminal: Terminal, startedInMs: number): string {
+export function banner(
+  program: Program,
+  config: ServeConfig,
+  terminal: Terminal,
+  startedInMs: number,
+): string {
   const { url } = program.address;
   const { bold, dim } = terminal;
   const secure = config.tls ? (config.tls.ca ? " with mutual TLS" : " with TLS") : "";

@@ -116,7 +116,8 @@ function agentOf(text: string): AgentConfig {
 function disconnectOf(text: string): ["continue" | "cancel", number] {
   if (text === "continue") return ["continue", 0];
   const match = /^cancel(?::(\d+))?$/.exec(text);
-  if (!match) throw new UsageError(`--on-disconnect takes continue, cancel or cancel:<grace in ms>, not ${text}.`);
+  if (!match)
+    throw new UsageError(`--on-disconnect takes continue, cancel or cancel:<grace in ms>, not ${text}.`);
   return ["cancel", Number(match[1] ?? 10_000)];
 }
 

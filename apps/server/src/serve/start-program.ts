@@ -1,5 +1,5 @@
-import { openMemoryStore, type Store } from "@dragoman/event-log";
 import { type Engine, openEngine } from "@dragoman/engine";
+import { openMemoryStore, type Store } from "@dragoman/event-log";
 import { createAgentDirectory, createServices, type NamedAgent } from "@dragoman/orchestrator";
 import { createAguiHttpProtocol } from "@dragoman/protocol-sse";
 import { createServer, type Server, type ServerAddress } from "@dragoman/server";
@@ -37,7 +37,9 @@ export async function startProgram(
   try {
     const directory = createAgentDirectory(agents);
     const engine = await openEngine({ store, agents: directory, onError });
-    const wires = config.rpcEnabled ? ["grpc", "grpc-web", "connect", "sse", "ag-ui-binary"] : ["sse", "ag-ui-binary"];
+    const wires = config.rpcEnabled
+      ? ["grpc", "grpc-web", "connect", "sse", "ag-ui-binary"]
+      : ["sse", "ag-ui-binary"];
     const services = createServices({
       engine,
       agents: directory,
