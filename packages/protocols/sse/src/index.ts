@@ -1,1 +1,2 @@
-export {};
+export { binaryContentType, sseContentType } from "./accept.ts";
+export { type AguiHttpOptions, createAguiHttpProtocol } from "./agui-http.ts";

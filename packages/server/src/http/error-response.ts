@@ -6,6 +6,7 @@ import {
   ResourceInfoSchema,
   RetryInfoSchema,
 } from "@dragoman/contract/google/rpc/error_details_pb";
+import { errorInfoOf } from "@dragoman/rpc";
 import {
   codeToHttpStatus,
   createAsyncIterable,
@@ -45,8 +46,16 @@ export function errorResponse(
   header.set("content-type", "application/json");
   const text = JSON.stringify(errorToJson(error, jsonOptions));
   return {
-    status: options.status ?? codeToHttpStatus(error.code),
+    status: options.status ?? httpStatusOf(error),
     header,
     body: createAsyncIterable([new TextEncoder().encode(text)]),
   };
+}
+
+function httpStatusOf(error: ConnectError): number {
+  const info = errorInfoOf(error);
+  if (info?.reason === "LIMIT_REACHED" && info.metadata.limit === "readMaxBytes") {
+    return 413;
+  }
+  return codeToHttpStatus(error.code);
 }

@@ -1,3 +1,5 @@
+import { Code } from "@connectrpc/connect";
+import { reasonError } from "@dragoman/rpc";
 import type { UniversalServerResponse } from "../connect-internals.ts";
 import type { ExchangeRequest } from "./exchange-request.ts";
 
@@ -6,10 +8,11 @@ export type PathParameters = Readonly<Record<string, string>>;
 
 /** A plain HTTP endpoint beside the RPC ones. */
 export interface HttpRoute {
-  /** GET also answers HEAD. */
   readonly method: "GET" | "POST";
   /** Such as `/sessions/{session_id}/events`; a name in braces stands for one whole segment. */
   readonly path: string;
+  /** Whether HEAD is answered like GET. Default true; say false where the response is a stream. */
+  readonly head?: boolean;
   /** Answers. A rejection becomes an error response. */
   handle(request: ExchangeRequest, parameters: PathParameters): Promise<UniversalServerResponse>;
 }
@@ -23,7 +26,7 @@ export interface RouteMatch {
   readonly allowed: readonly string[];
 }
 
-/** Finds the routes of a path; undefined if there is none. Throws a URIError if the path is badly encoded. */
+/** Finds the routes of a path; undefined if there is none. Throws INVALID_REQUEST if the path is badly encoded. */
 export function matchRoute(
   routes: readonly HttpRoute[],
   method: string,
@@ -34,14 +37,17 @@ export function matchRoute(
   if (found.length === 0) {
     return undefined;
   }
-  const wanted = method === "HEAD" ? "GET" : method;
-  const route = found.find((candidate) => candidate.method === wanted);
+  const route = found.find((candidate) => methodsOf(candidate).includes(method));
   const pattern = (route ?? found[0]!).path.split("/");
   return {
     route,
     parameters: parametersOf(pattern, segments),
-    allowed: found.flatMap(({ method: one }) => (one === "GET" ? ["GET", "HEAD"] : [one])),
+    allowed: found.flatMap(methodsOf),
   };
+}
+
+function methodsOf({ method, head }: HttpRoute): string[] {
+  return method === "GET" && head !== false ? ["GET", "HEAD"] : [method];
 }
 
 function matches(pattern: readonly string[], segments: readonly string[]): boolean {
@@ -55,10 +61,19 @@ function parametersOf(pattern: readonly string[], segments: readonly string[]): 
   const parameters: Record<string, string> = {};
   for (const [index, part] of pattern.entries()) {
     if (isParameter(part)) {
-      parameters[part.slice(1, -1)] = decodeURIComponent(segments[index]!);
+      parameters[part.slice(1, -1)] = decodeSegment(segments[index]!);
     }
   }
   return parameters;
+}
+
+function decodeSegment(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    const message = `The path segment "${segment}" is not percent-encoded UTF-8.`;
+    throw reasonError(Code.InvalidArgument, "INVALID_REQUEST", message);
+  }
 }
 
 function isParameter(part: string): boolean {

@@ -20,6 +20,7 @@ import {
 } from "../connect-internals.ts";
 import { headerOf } from "../http/exchange-request.ts";
 import type { FieldsResponse, ResponseBody } from "../http/write-response.ts";
+import { settledOr } from "../settled-or.ts";
 import type { CallContext } from "./call-context.ts";
 import type { StreamSpec } from "./invoke.ts";
 import { readOneEnvelope } from "./request-envelope.ts";
@@ -121,16 +122,6 @@ async function readInput(spec: StreamSpec, request: UniversalServerRequest, opti
     );
   }
   return createAsyncIterable([parse(await readOneEnvelope(request.body, compression, maxBytes))]);
-}
-
-/** Waits for the promise, but not longer. Its outcome is left to whoever awaits it. */
-async function settledOr(promise: Promise<unknown>, timeoutMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs);
-  });
-  await Promise.race([promise.then(undefined, () => {}), timeout]);
-  clearTimeout(timer);
 }
 
 class RpcResponse implements FieldsResponse {

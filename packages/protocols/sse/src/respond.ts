@@ -1,0 +1,84 @@
+import type { DescMessage, DescMethod, MessageShape } from "@bufbuild/protobuf";
+import { ConnectError } from "@connectrpc/connect";
+import {
+  type ExchangeRequest,
+  errorResponse,
+  type FieldsResponse,
+  type ProtocolHost,
+  parseConnectTimeout,
+  type StreamCall,
+  settledOr,
+  type UniversalServerResponse,
+} from "@dragoman/server";
+import { EventBody } from "./event-body.ts";
+import { EventWriter, type RewriteEvent } from "./event-writer.ts";
+import type { Form } from "./form.ts";
+
+/** How one event stream is served. */
+export interface StreamOptions {
+  readonly host: ProtocolHost;
+  readonly method: DescMethod;
+  readonly request: ExchangeRequest;
+  readonly form: Form;
+  readonly rewrite: RewriteEvent | undefined;
+  /** How long the headers wait for the first item, so that an error can still be a status. */
+  readonly headerDelayMs: number;
+  /** Reads the message of the call. */
+  readonly readMessage: () => Promise<MessageShape<DescMessage>>;
+}
+
+/**
+ * Calls a method that streams events and responds with them.
+ *
+ * What goes wrong before the first item is an HTTP status with JSON. A stream without any item is 204.
+ */
+export async function respondWithEvents(options: StreamOptions): Promise<UniversalServerResponse> {
+  const { host, form, request } = options;
+  const timeout = parseConnectTimeout(request.header.get("connect-timeout-ms"), host.limits.maxTimeoutMs);
+  if (timeout.error) {
+    return errorResponse(timeout.error);
+  }
+  const call = host.openStream(options.method, {
+    protocolName: form.protocolName,
+    request,
+    timeoutMs: timeout.timeoutMs,
+    responseFields: {
+      "content-type": form.contentType,
+      "cache-control": "no-cache, no-transform",
+      "x-accel-buffering": "no",
+    },
+  });
+  call.start(async () => one(await options.readMessage()));
+  const body = new EventBody(call, new EventWriter(form, options.rewrite));
+  const opening = await settledOr(body.open(), options.headerDelayMs);
+  if (opening === "nothing") {
+    return { status: 204, header: new Headers({ "cache-control": "no-cache" }) };
+  }
+  if (typeof opening === "object") {
+    return errorResponse(ConnectError.from(opening.error));
+  }
+  return new EventResponse(call, body);
+}
+
+async function* one<T>(message: T): AsyncGenerator<T> {
+  yield message;
+}
+
+class EventResponse implements FieldsResponse {
+  readonly status = 200;
+  readonly body: EventBody;
+  readonly #call: StreamCall;
+
+  constructor(call: StreamCall, body: EventBody) {
+    this.#call = call;
+    this.body = body;
+  }
+
+  get header(): Headers {
+    return this.#call.context.responseHeader;
+  }
+
+  headerFields() {
+    return this.#call.context.responseFields();
+  }
+}
