@@ -1,1 +1,1 @@
-export {};
+export { createAgent, type DemoOptions } from "./create-agent.ts";

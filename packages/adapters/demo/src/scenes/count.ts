@@ -1,0 +1,53 @@
+import type { Play, Scene } from "../scene.ts";
+import { say } from "../speak.ts";
+import type { Stage } from "../stage.ts";
+
+/** How far it counts in one run. */
+const maxCount = 600;
+/** The longest pause between two numbers, in milliseconds. */
+const maxPauseMs = 10_000;
+
+const slowMs = 500;
+const request = /^count(?: from (?<from>\d{1,6}))?(?: up)? to (?<to>\d{1,6})(?:[, ]+(?<how>.*))?$/i;
+const interval = /^(?:one )?every (?<value>\d+(?:\.\d+)?)? ?(?<unit>ms|milliseconds?|s|seconds?)$/i;
+
+/** A run as long as one likes, to leave and come back to. */
+export const count: Scene = {
+  about: `count up to ${maxCount}, to try what happens to a long run`,
+  example: "count to 20 slowly",
+  match({ text }) {
+    const { from = "1", to, how = "" } = request.exec(text)?.groups ?? {};
+    return to === undefined ? undefined : (stage) => countUp(stage, Number(from), Number(to), how);
+  },
+};
+
+async function* countUp(stage: Stage, from: number, to: number, how: string): Play {
+  const pauseMs = pauseOf(how, stage.paceMs);
+  if (from > to || to - from >= maxCount || pauseMs === undefined) {
+    const limits = `at most ${maxCount} numbers, upwards, with at most ${maxPauseMs / 1000} seconds between them`;
+    yield* say(
+      stage,
+      `I count ${limits}. For instance: "count to 20 slowly", or "count to 600 every 100 ms".`,
+    );
+    return undefined;
+  }
+  const messageId = stage.newId();
+  yield { type: "TEXT_MESSAGE_START", messageId, role: "assistant" };
+  for (let number = from; number <= to; number++) {
+    yield { type: "TEXT_MESSAGE_CONTENT", messageId, delta: number === from ? `${number}` : ` ${number}` };
+    if (number < to) await stage.pause(pauseMs);
+  }
+  yield { type: "TEXT_MESSAGE_END", messageId };
+  return undefined;
+}
+
+/** The pause between two numbers; undefined if what was said about it makes no sense or is too long. */
+function pauseOf(how: string, paceMs: number): number | undefined {
+  if (how === "") return paceMs;
+  if (/^(?:very )?slow(?:ly)?$/i.test(how)) return slowMs;
+  if (/^(?:very )?(?:fast|quick(?:ly)?)$/i.test(how)) return 0;
+  const { value = "1", unit } = interval.exec(how)?.groups ?? {};
+  if (unit === undefined) return undefined;
+  const pauseMs = Number(value) * (unit.toLowerCase().startsWith("m") ? 1 : 1000);
+  return pauseMs <= maxPauseMs ? pauseMs : undefined;
+}
