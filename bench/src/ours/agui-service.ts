@@ -14,32 +14,49 @@ import { firstEvent, mixEvents, pacedEvents, readPlan } from "../workload.ts";
 const FLUSH_BYTES = 16_384;
 
 /** Our server with a service that encodes events as the engine does, and nothing behind it. */
-async function* runAgent(
-  request: RunAgentRequest,
-  context: HandlerContext,
-): AsyncGenerator<RunAgentResponse> {
+function runAgent(request: RunAgentRequest, context: HandlerContext): AsyncIterable<RunAgentResponse> {
   const plan = readPlan(request.input?.runId ?? "");
+  if (plan.kind === "mix") return mix(plan.cycles);
+  if (plan.kind === "paced") return paced(plan.count, plan.intervalMs);
+  if (plan.kind === "idle") return idle(context.signal);
+  throw new Error(`no ${plan.kind} here`);
+}
+
+async function* mix(cycles: number): AsyncGenerator<RunAgentResponse> {
   const encoder = new FrameEncoder();
-  const take = () => readyItem(RunAgentResponseSchema, new EventBatch("bench", encoder.take()));
   let sequence = 0;
-  if (plan.kind === "mix") {
-    for (const event of mixEvents(plan.cycles)) {
-      encoder.append(++sequence, event);
-      if (encoder.pendingBytes >= FLUSH_BYTES) yield take();
-    }
-    yield take();
-  } else if (plan.kind === "paced") {
-    for await (const event of pacedEvents(plan.count, plan.intervalMs)) {
-      encoder.append(++sequence, event);
-      yield take();
-    }
-  } else if (plan.kind === "idle") {
-    encoder.append(++sequence, firstEvent);
-    yield take();
-    await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
-  } else {
-    throw new Error(`no ${plan.kind} here`);
+  for (const event of mixEvents(cycles)) {
+    encoder.append(++sequence, event);
+    if (encoder.pendingBytes >= FLUSH_BYTES) yield take(encoder);
   }
+  yield take(encoder);
+}
+
+async function* paced(count: number, intervalMs: number): AsyncGenerator<RunAgentResponse> {
+  const encoder = new FrameEncoder();
+  let sequence = 0;
+  for await (const event of pacedEvents(count, intervalMs)) {
+    encoder.append(++sequence, event);
+    yield take(encoder);
+  }
+}
+
+/** The first event is one batch for all streams, as events of a log are. */
+async function* idle(signal: AbortSignal): AsyncGenerator<RunAgentResponse> {
+  yield readyItem(RunAgentResponseSchema, firstBatch);
+  await new Promise((resolve) => signal.addEventListener("abort", resolve));
+}
+
+const firstBatch = makeFirstBatch();
+
+function makeFirstBatch(): EventBatch {
+  const encoder = new FrameEncoder();
+  encoder.append(1, firstEvent);
+  return new EventBatch("bench", encoder.take());
+}
+
+function take(encoder: FrameEncoder): RunAgentResponse {
+  return readyItem(RunAgentResponseSchema, new EventBatch("bench", encoder.take()));
 }
 
 export const commands = {
