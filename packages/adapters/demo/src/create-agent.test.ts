@@ -71,6 +71,22 @@ describe("talking", () => {
     expect(textOf(await talk.go())).toBe("cheese");
   });
 
+  test.each([
+    ["a lone surrogate", "say \ud83d and \ude00"],
+    ["a character cut by the limit", `say ${"x".repeat(1995)}🌍🌍`],
+    ["a cut item", `add ${"x".repeat(199)}🌍`],
+    ["a long word", "x".repeat(1_000_000)],
+    ["the beginnings of everything", "add to the list in with to ".repeat(10_000)],
+    ["many brackets", "((((((((((".repeat(10_000)],
+    ["many dots", `${". ".repeat(50_000)}x`],
+    ["many polite words", "please ".repeat(10_000)],
+    ["a prototype", "call tool __proto__ with constructor"],
+  ])("%s does no harm", async (_, text) => {
+    const said = textOf(await startTalk().say(text, { tools: [colour] }));
+    expect(said).not.toBe("");
+    expect(said.isWellFormed()).toBe(true);
+  });
+
   test("every example of the introduction works", async () => {
     const said = textOf(await startTalk().say("help"));
     const examples = [...said.matchAll(/^- [^:]*: "(.*)"$/gm)].map(([, example]) => example!);

@@ -15,7 +15,12 @@ const politeness = [
 
 /** What the user said last, without politeness and punctuation around it. Empty if nothing was said. */
 export function requestText(input: RunAgentInput): string {
-  let text = lastUserText(input.messages).slice(0, maxRequestLength).replace(/\s+/g, " ").trim();
+  // Well-formed, because it may be cut within a character here, and is repeated to the user.
+  let text = lastUserText(input.messages)
+    .slice(0, maxRequestLength)
+    .toWellFormed()
+    .replace(/\s+/g, " ")
+    .trim();
   for (let before = ""; before !== text; ) {
     before = text;
     for (const pattern of politeness) text = text.replace(pattern, "");

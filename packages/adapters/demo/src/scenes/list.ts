@@ -72,7 +72,7 @@ function addition(todos: readonly Todo[], items: string): Change {
   const known = new Set(todos.map(({ text }) => text.toLowerCase()));
   const texts = items
     .split(/\s*,\s*(?:and\s+)?|\s+and\s+/i)
-    .map((text) => text.slice(0, maxTodoLength).trim());
+    .map((text) => text.slice(0, maxTodoLength).toWellFormed().trim());
   const added = texts
     .filter((text) => text !== "" && !known.has(text.toLowerCase()))
     .map((text) => ({ text, done: false }));
