@@ -1,0 +1,13 @@
+import { serve } from "@dragoman/agent/serve";
+
+const host = await serve(
+  {
+    async *run({ threadId, runId, messages }) {
+      const last = messages.at(-1)?.content;
+      yield { type: "TEXT_MESSAGE_CHUNK", messageId: crypto.randomUUID(), delta: `You said: ${last}` };
+      yield { type: "RUN_FINISHED", threadId, runId };
+    },
+  },
+  { port: 7000 },
+);
+console.log(`an agent is listening on ${host.address.url}`);
