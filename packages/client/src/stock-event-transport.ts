@@ -14,8 +14,8 @@ import { heartbeatItem, type StreamItem } from "./stream-item.ts";
 
 type Response = MessageShape<(typeof streamMethods)[StreamMethodName]["output"]>;
 
-/** What an item counts for in the bytes of a queue, where its size on the wire is not known. */
-const assumedItemBytes = 256;
+/** How many items may wait to be taken. Few, because how large they are is not known here. */
+const maxBufferedItems = 64;
 
 /**
  * Reads events through a stock Connect transport: for transports and interceptors that exist already. The
@@ -24,7 +24,7 @@ const assumedItemBytes = 256;
 export function createStockEventTransport(transport: Transport): EventTransport {
   return {
     open(method, request, options = {}) {
-      const queue = new EventQueue(queueLimits({}));
+      const queue = new EventQueue(queueLimits({ maxBufferedItems }));
       const abort = new AbortController();
       const signal =
         options.signal === undefined ? abort.signal : AbortSignal.any([options.signal, abort.signal]);
@@ -51,12 +51,13 @@ export function createStockEventTransport(transport: Transport): EventTransport 
           for await (const response of await call()) {
             if (response.logId !== "") queue.logId = response.logId;
             queue.push(itemOf(response, options.keepBytes ?? false));
-            queue.delivered(assumedItemBytes);
+            queue.delivered(0);
             await paused;
           }
           queue.end();
         } catch (error) {
-          queue.end(asCut(ConnectError.from(error)));
+          const failure = ConnectError.from(error);
+          queue.end(signal.aborted ? failure : asCut(failure));
         }
       })();
       return queue;
@@ -106,13 +107,16 @@ function itemOf(response: Response, keepBytes: boolean): StreamItem {
   }
 }
 
-/** Stock transports report a broken connection in several ways; it is one thing, and worth another attempt. */
+/**
+ * Stock transports report a broken connection in several ways; it is one thing, and worth another attempt. Not
+ * for calls that were aborted from here.
+ */
 function asCut(error: ConnectError): ConnectError {
   const isBroken =
     error.cause instanceof Error ||
+    error.code === Code.Canceled ||
     (error.code === Code.Internal && error.rawMessage.startsWith("protocol error: missing")) ||
     (error.code === Code.InvalidArgument && error.rawMessage.startsWith("missing EndStreamResponse"));
-  const isOurs = error.code === Code.Canceled || error.code === Code.DeadlineExceeded;
-  if (!isBroken || isOurs) return error;
+  if (!isBroken || error.code === Code.DeadlineExceeded) return error;
   return new ConnectError(error.rawMessage, Code.Unavailable, error.metadata, undefined, error.cause);
 }

@@ -3,7 +3,6 @@ import {
   createConnectTransport,
   createGrpcTransport,
   createGrpcWebTransport,
-  Http2SessionManager,
 } from "@connectrpc/connect-node";
 import { type AgentClient, agentClientOn } from "../agent-client.ts";
 import { createEventTransport, type EventTransportOptions } from "../event-transport.ts";
@@ -11,6 +10,7 @@ import { headerInterceptor } from "../headers.ts";
 import type { ProtocolName } from "../wire-protocol.ts";
 import { createHttp1Client } from "./http1-client.ts";
 import { createHttp2Client } from "./http2-client.ts";
+import { Http2Sessions } from "./http2-sessions.ts";
 
 /** Where the services are and how they are spoken to from Node. */
 export interface NodeAgentClientOptions extends Omit<EventTransportOptions, "client" | "protocol"> {
@@ -59,15 +59,14 @@ export function createAgentClient(options: NodeAgentClientOptions): AgentClient 
   return agentClientOn({
     transport: createTransport({ baseUrl, httpVersion, interceptors, sessionManager }),
     events: createEventTransport({ ...options, protocol, client: createHttp2Client(sessionManager) }),
-    close: () => sessionManager.abort(),
+    close: () => sessionManager.close(),
   });
 }
 
-function openSessions(options: NodeAgentClientOptions): Http2SessionManager {
-  const { baseUrl, pingIntervalMs = 20_000, streamWindowBytes = 256 << 10, tls = {} } = options;
-  return new Http2SessionManager(
-    baseUrl,
-    { pingIntervalMs },
-    { ...tls, settings: { initialWindowSize: streamWindowBytes, enablePush: false } },
-  );
+function openSessions(options: NodeAgentClientOptions): Http2Sessions {
+  const { baseUrl, pingIntervalMs, streamWindowBytes = 256 << 10, tls = {} } = options;
+  return new Http2Sessions(baseUrl, {
+    connect: { ...tls, settings: { initialWindowSize: streamWindowBytes, enablePush: false } },
+    ...(pingIntervalMs !== undefined && { pingIntervalMs }),
+  });
 }

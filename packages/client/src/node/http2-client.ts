@@ -1,37 +1,30 @@
-import { type ClientHttp2Stream, constants, type Http2Session, type IncomingHttpHeaders } from "node:http2";
-import type { Http2SessionManager } from "@connectrpc/connect-node";
+import { type ClientHttp2Stream, constants, type IncomingHttpHeaders } from "node:http2";
 import type { ByteClient, ByteRequest, ByteSink } from "../byte-stream.ts";
+import type { Http2Sessions } from "./http2-sessions.ts";
 import { toHeaders, toNodeHeaders } from "./node-headers.ts";
 
-/**
- * How many bytes all streams of a connection may have in flight towards us. Node returns the window of the
- * connection as data arrives, so a reader that stalls does not use it up; it only has to cover the distance.
- */
-const connectionWindowBytes = 4 << 20;
-
-/** Sends requests over the connection of a session manager, which stock transports may share. */
-export function createHttp2Client(sessions: Http2SessionManager): ByteClient {
-  const tuned = new WeakSet<Http2Session>();
+/** Sends requests over the connection that `sessions` keeps. */
+export function createHttp2Client(sessions: Http2Sessions): ByteClient {
   return (request, sink) => {
     const exchange = new Http2Exchange(sessions, sink);
-    void exchange.send(request, tuned);
+    void exchange.send(request);
     return exchange;
   };
 }
 
 class Http2Exchange {
-  readonly #sessions: Http2SessionManager;
+  readonly #sessions: Http2Sessions;
   readonly #sink: ByteSink;
   #stream: ClientHttp2Stream | undefined;
   #isPaused = false;
   #isOver = false;
 
-  constructor(sessions: Http2SessionManager, sink: ByteSink) {
+  constructor(sessions: Http2Sessions, sink: ByteSink) {
     this.#sessions = sessions;
     this.#sink = sink;
   }
 
-  async send(request: ByteRequest, tuned: WeakSet<Http2Session>): Promise<void> {
+  async send(request: ByteRequest): Promise<void> {
     const { pathname, search } = new URL(request.url);
     try {
       const headers = toNodeHeaders(request.header);
@@ -44,11 +37,6 @@ class Http2Exchange {
     if (this.#isOver) {
       stream.close(constants.NGHTTP2_CANCEL);
       return;
-    }
-    if (stream.session !== undefined && !tuned.has(stream.session)) {
-      tuned.add(stream.session);
-      // The types do not know that only a server's session may lack the method.
-      (stream.session as Http2Session).setLocalWindowSize(connectionWindowBytes);
     }
     if (this.#isPaused) stream.pause();
     stream.end(request.body);
