@@ -121,6 +121,20 @@ describe("an answer", () => {
     expect(endpoint.received[1]?.headers["x-more"]).toBe("1");
   });
 
+  test("can be asked for without stream options, and is then not counted", async () => {
+    await using endpoint = await startEndpoint(chunks(text("x"), finish()));
+    const { events, error } = await run(
+      optionsOf(endpoint.baseURL, {
+        parameters: { stream_options: undefined, stream: false, model: "other" },
+      }),
+    );
+    expect(error).toBeUndefined();
+    expect(events.at(-1)).toEqual({ type: "RUN_FINISHED", threadId: "thread", runId: "run" });
+    const body = endpoint.received[0]?.body;
+    expect(body).not.toHaveProperty("stream_options");
+    expect(body).toMatchObject({ stream: true, model: "fake-1" });
+  });
+
   test("that refuses is still an answer", async () => {
     await using endpoint = await startEndpoint(chunks(delta({ refusal: "I cannot." }), finish()));
     const { events, error } = await run(optionsOf(endpoint.baseURL));

@@ -15,11 +15,17 @@ export interface LlmOptions {
   readonly systemPrompt?: string | undefined;
   /** Tools that run here. Default none. */
   readonly tools?: readonly BackendTool[];
-  /** Further fields of the request's body, such as `temperature` or `max_completion_tokens`. Default none. */
+  /**
+   * Further fields of the request's body, such as `temperature` or `max_completion_tokens`. Default none. An endpoint
+   * that refuses `stream_options` gets along with `{ stream_options: undefined }`; then no tokens are counted.
+   */
   readonly parameters?: JsonObject;
   /** The most turns of the model in a run, each of which may call tools. At least 1. Default 8. */
   readonly maxIterations?: number;
-  /** The longest silence, until an answer begins and within it, in milliseconds: 1 to 300000. Default 120000. */
+  /**
+   * The longest silence, until an answer begins (in each try) and within it, in milliseconds: 1 to 300000.
+   * Default 120000.
+   */
   readonly timeoutMs?: number;
   /** The longest a backend tool may take, in milliseconds: 1 to 2147483647. Default 60000. */
   readonly toolTimeoutMs?: number;
