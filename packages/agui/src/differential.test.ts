@@ -99,39 +99,64 @@ test("what closeOpen gives lets a run finish, whatever was open", async () => {
 });
 
 /**
- * Where two messages have one id, no snapshot can say which of them an event means: a result under the id of
- * another message, or a tool call under the id of a message that is not the assistant's.
+ * Where two messages have one id, no snapshot can say which of them an event means: a result or a reasoning
+ * message or an activity under the id of another message, or a tool call under that of a message without it. And
+ * only an assistant's message can carry a call.
  */
 const eventWithUniqueIds = expandedEvent.filter((event) => {
-  if (event.type === "TOOL_CALL_RESULT") return event.messageId.startsWith("t");
-  if (event.type === "TOOL_CALL_START") return event.toolCallId !== "m1";
+  if (event.type === "TOOL_CALL_START") return event.toolCallId !== "m1" && event.parentMessageId !== "c1";
+  if (event.type === "TEXT_MESSAGE_START")
+    return event.messageId !== "c1" && (event.role ?? "assistant") === "assistant";
+  if (event.type === "ACTIVITY_SNAPSHOT") return event.messageId !== "m3";
   if (event.type === "MESSAGES_SNAPSHOT") return event.messages.every(isApart);
   if (event.type === "RUN_STARTED") return (event.input?.messages ?? []).every(isApart);
   return event.type.startsWith("SUBAGENT") || !("messageId" in event) || event.messageId !== "c1";
 });
 
 function isApart(message: Message): boolean {
+  const isOthers =
+    message.role !== "assistant" && message.role !== "reasoning" && message.role !== "activity";
+  if (isOthers && message.subagentRunId !== undefined) return false;
   if (message.id !== "c1") return true;
   return message.role === "assistant" && message.toolCalls?.some(({ id }) => id === "c1") === true;
 }
 
+function withUniqueIds(event: AguiEvent, index: number): AguiEvent {
+  if (event.type === "TOOL_CALL_RESULT") return { ...event, messageId: `t${index}` };
+  if (event.type === "MESSAGES_SNAPSHOT") return { ...event, messages: event.messages.map(withReasoningId) };
+  if (event.type === "RUN_STARTED" && event.input !== undefined) {
+    return { ...event, input: { ...event.input, messages: event.input.messages.map(withReasoningId) } };
+  }
+  if (!event.type.startsWith("REASONING") || !("messageId" in event)) return event;
+  return { ...event, messageId: `r-${event.messageId}` } as AguiEvent;
+}
+
+function withReasoningId(message: Message): Message {
+  return message.role === "reasoning" ? { ...message, id: `r-${message.id}` } : message;
+}
+
 test("a client that joins by a snapshot reaches the messages and state of one that was there", async () => {
   await fc.assert(
-    fc.asyncProperty(validRun(eventWithUniqueIds, { withHistory: true }), fc.nat(), async (stream, where) => {
-      const cut = 1 + (where % stream.length);
-      const { reducer, verifier } = playToOurs(stream.slice(0, cut));
-      if (!verifier.isRunActive) return;
-      const prelude = snapshotPrelude(
-        { type: "RUN_STARTED", threadId: "t1", runId: "r1" },
-        verifier,
-        reducer,
-      );
-      const joined = await playToStockClient([...prelude, ...stream.slice(cut)]);
-      const there = await playToStockClient(stream);
-      expect(joined.error).toBeUndefined();
-      expect(untagged(joined.messages)).toEqual(untagged(there.messages));
-      expect(joined.state).toEqual(there.state);
-    }),
+    fc.asyncProperty(
+      validRun(eventWithUniqueIds, { withHistory: true, prepare: withUniqueIds }),
+      fc.nat(),
+      async (stream, where) => {
+        const cut = 1 + (where % stream.length);
+        const { reducer, verifier } = playToOurs(stream.slice(0, cut));
+        if (!verifier.isRunActive) return;
+        const prelude = snapshotPrelude(
+          { type: "RUN_STARTED", threadId: "t1", runId: "r1" },
+          verifier,
+          reducer,
+        );
+        const joined = await playToStockClient([...prelude, ...stream.slice(cut)]);
+        const there = await playToStockClient(stream);
+        expect(there.error).toBeUndefined();
+        expect(joined.error).toBeUndefined();
+        expect(untagged(joined.messages)).toEqual(untagged(there.messages));
+        expect(joined.state).toEqual(there.state);
+      },
+    ),
     runs,
   );
 });

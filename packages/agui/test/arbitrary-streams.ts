@@ -139,7 +139,11 @@ const content: Record<string, fc.Arbitrary<unknown>> = {
     type: of("ACTIVITY_DELTA"),
     messageId: fc.constantFrom("a1", "a2", "m3"),
     activityType,
-    patch,
+    // The content of an activity stays an object.
+    patch: fc.array(
+      operation.filter((one) => one.path !== ""),
+      { maxLength: 3 },
+    ),
     ...owned,
   }),
   raw: fc.record({ type: of("RAW"), event: fc.constant({ any: 1 }), ...owned }),
@@ -238,15 +242,23 @@ export const expandedEvent: fc.Arbitrary<AguiEvent> = fc
   .oneof({ weight: 20, arbitrary: arbitraries(content) }, { weight: 1, arbitrary: arbitraries(lifecycle) })
   .map((event) => compact(event) as AguiEvent);
 
+export interface ValidRunOptions {
+  /** Whether events also have to agree with what the reducer knows. */
+  readonly withHistory?: boolean;
+  readonly maxLength?: number;
+  /** Changes events before they are checked. */
+  readonly prepare?: (event: AguiEvent, index: number) => AguiEvent;
+}
+
 /** A run from `RUN_STARTED` on of which every event keeps the rules; nothing is closed at its end. */
 export function validRun(
   event: fc.Arbitrary<AguiEvent>,
-  options: { readonly withHistory?: boolean; readonly maxLength?: number } = {},
+  { withHistory = false, maxLength = 80, prepare = (one) => one }: ValidRunOptions = {},
 ): fc.Arbitrary<AguiEvent[]> {
   const started: AguiEvent = { type: "RUN_STARTED", threadId: "t1", runId: "r1" };
   return fc
-    .array(event, { maxLength: options.maxLength ?? 80 })
-    .map((events) => keepRules([started, ...events], options.withHistory ?? false));
+    .array(event, { maxLength })
+    .map((events) => keepRules([started, ...events.map(prepare)], withHistory));
 }
 
 /** Leaves out the events that break a rule. */

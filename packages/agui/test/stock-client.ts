@@ -33,8 +33,8 @@ class RecordedAgent extends AbstractAgent {
   }
 
   run(): Observable<BaseEvent> {
-    // Every reader of a wire gets objects of its own.
-    return from(structuredClone(this.stream) as unknown as BaseEvent[]);
+    // Every reader of a wire gets objects of its own; the client changes what it is given.
+    return from(this.stream.map((event): BaseEvent => JSON.parse(JSON.stringify(event))));
   }
 }
 

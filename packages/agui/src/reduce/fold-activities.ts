@@ -1,4 +1,4 @@
-import type { ActivityMessage, EventOf } from "../types.ts";
+import type { ActivityMessage, EventOf, Json, JsonObject } from "../types.ts";
 import { warnOfKind } from "./fold-messages.ts";
 import { applyPatch, reasonOf } from "./json-patch.ts";
 import { type Conversation, mergeMetadata } from "./messages.ts";
@@ -41,10 +41,16 @@ export function foldActivityDelta(conversation: Conversation, event: EventOf<"AC
   // Metadata does not depend on whether the patch applies.
   mergeMetadata(activity, metadata);
   try {
-    activity.content = applyPatch(activity.content, patch) as ActivityMessage["content"];
+    activity.content = asContent(applyPatch(activity.content, patch));
     activity.activityType = activityType;
   } catch (error) {
     const reason = reasonOf(error);
     conversation.warn("patch_not_applicable", `ACTIVITY_DELTA of '${messageId}' does not apply: ${reason}`);
   }
+}
+
+/** Clients take anything here, but then no snapshot that shows the activity is valid. */
+function asContent(value: Json): ActivityMessage["content"] {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
+  throw new Error("The content of an activity has to stay an object");
 }

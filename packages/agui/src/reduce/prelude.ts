@@ -24,19 +24,19 @@ export function snapshotPrelude(
     { type: "STATE_SNAPSHOT", snapshot: reducer.state },
     ...openers,
   ];
-  // A START makes a message where there is none. If the run has dropped it since, it has to go again.
-  if (openers.some((event) => !exists(event, reducer))) prelude.push(messages);
+  // A START makes a message where there is none. What the run has dropped or renamed since has to go again.
+  if (openers.some((event) => changes(event, reducer))) prelude.push(messages);
   return prelude;
 }
 
-function exists(event: AguiEvent, reducer: Reducer): boolean {
+function changes(event: AguiEvent, reducer: Reducer): boolean {
   switch (event.type) {
     case "TEXT_MESSAGE_START":
     case "REASONING_MESSAGE_START":
-      return reducer.hasMessage(event.messageId);
+      return reducer.message(event.messageId) === undefined;
     case "TOOL_CALL_START":
-      return reducer.hasToolCall(event.toolCallId);
+      return reducer.toolCall(event.toolCallId)?.function.name !== event.toolCallName;
     default:
-      return true;
+      return false;
   }
 }

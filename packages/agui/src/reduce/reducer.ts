@@ -1,4 +1,4 @@
-import type { AguiEvent, EventOf, Interrupt, Json, Message } from "../types.ts";
+import type { AguiEvent, EventOf, Interrupt, Json, Message, ToolCall } from "../types.ts";
 import { type EntityKind, type History, kindOf, type Owner } from "../verify/owners.ts";
 import type { RuleWarning } from "../verify/rules.ts";
 import { foldActivityDelta, foldActivitySnapshot } from "./fold-activities.ts";
@@ -40,8 +40,10 @@ export interface Reducer extends History {
    * started in it and got no TOOL_CALL_RESULT.
    */
   readonly pendingToolCallIds: readonly string[];
-  /** Whether there is a message of this id. */
-  hasMessage(id: string): boolean;
+  /** The message of an id, live. */
+  message(id: string): Message | undefined;
+  /** The tool call of an id, live. */
+  toolCall(id: string): ToolCall | undefined;
   /**
    * The messages as they are now, for a MESSAGES_SNAPSHOT: later events leave it alone. A reasoning message of
    * the current run is tagged as its REASONING_START was even if its own START was not, because a client that
@@ -105,12 +107,16 @@ class ConversationReducer implements Reducer {
     return { subagentRunId: message.subagentRunId };
   }
 
-  hasMessage(id: string): boolean {
-    return this.#conversation.messages.get(id) !== undefined;
+  message(id: string): Message | undefined {
+    return this.#conversation.messages.get(id);
   }
 
   hasToolCall(toolCallId: string): boolean {
-    return this.#conversation.messages.toolCall(toolCallId) !== undefined;
+    return this.toolCall(toolCallId) !== undefined;
+  }
+
+  toolCall(id: string): ToolCall | undefined {
+    return this.#conversation.messages.toolCall(id)?.call;
   }
 
   push(event: AguiEvent): void {

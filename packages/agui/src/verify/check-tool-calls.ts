@@ -14,15 +14,15 @@ export function checkToolCallStart({ open, owners }: RunState, event: EventOf<"T
   }
   owners.agree(type, subagentRunId, "toolCall", toolCallId);
   const owner = owners.get("toolCall", toolCallId);
-  if (owner === undefined) {
-    // A call without a tag belongs to whoever owns the message that carries it.
-    owners.set("toolCall", toolCallId, subagentRunId ?? parent?.subagentRunId);
-  } else if (parent !== undefined && parent.subagentRunId !== owner.subagentRunId) {
+  if (owner !== undefined && parent !== undefined && parent.subagentRunId !== owner.subagentRunId) {
     throw new ViolationError(
       "tool_call_parent_mismatch",
       `Tool call '${toolCallId}' of ${nameOf(owner)} was re-opened in message '${parentMessageId}' of ${nameOf(parent)}.`,
     );
   }
+  // A call without a tag belongs to whoever owns the message that carries it.
+  owners.claim("toolCall", toolCallId, subagentRunId ?? parent?.subagentRunId);
+  if (parent === undefined) owners.claimMade(parentMessageId ?? toolCallId, subagentRunId);
   open.toolCalls.set(toolCallId, open.place(event));
 }
 

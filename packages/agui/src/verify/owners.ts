@@ -39,6 +39,9 @@ export function nameOf(owner: Owner): string {
 /**
  * Who owns what in one run. An entry outlives the end of its entity, because an event may come back to it:
  * an encrypted value after TOOL_CALL_END, a START that re-opens a closed message.
+ *
+ * Clients that were there from the start know only what the events of the run told them; clients that joined by
+ * a snapshot know what the messages show. With a history, an event has to suit both.
  */
 export class Owners {
   readonly #byKind: Readonly<Record<EntityKind, Map<string, Owner>>> = {
@@ -47,6 +50,8 @@ export class Owners {
     activity: new Map(),
     reasoning: new Map(),
   };
+  /** Of messages that tool calls of this run brought into being, of which only snapshots tell. */
+  readonly #made = new Map<string, Owner>();
   readonly #history: History | undefined;
   readonly #onAdded: () => void;
 
@@ -57,14 +62,11 @@ export class Owners {
 
   clear(): void {
     for (const owners of Object.values(this.#byKind)) owners.clear();
+    this.#made.clear();
   }
 
   get(kind: EntityKind, id: string): Owner | undefined {
-    const known = this.#byKind[kind].get(id);
-    if (known !== undefined || this.#history === undefined) return known;
-    const earlier = this.#history.ownerOf(kind, id);
-    if (earlier !== undefined) this.set(kind, id, earlier.subagentRunId);
-    return earlier;
+    return this.#byKind[kind].get(id) ?? this.#earlier(kind, id);
   }
 
   set(kind: EntityKind, id: string, subagentRunId: string | undefined): void {
@@ -73,9 +75,25 @@ export class Owners {
     owners.set(id, subagentRunId === undefined ? PARENT : { subagentRunId });
   }
 
-  /** Records the owner unless there is one: the first writer wins. */
+  /** Records the owner unless the run has told one: the first writer wins. */
   claim(kind: EntityKind, id: string, subagentRunId: string | undefined): void {
-    if (this.get(kind, id) === undefined) this.set(kind, id, subagentRunId);
+    if (this.#byKind[kind].has(id)) return;
+    const earlier = this.#earlier(kind, id);
+    // Where an untagged START re-opens what the messages show as a subagent's, nobody's tag suits all clients.
+    const isDisputed = earlier !== undefined && earlier.subagentRunId !== subagentRunId;
+    this.set(kind, id, isDisputed ? undefined : subagentRunId);
+  }
+
+  /** Records the owner of the message that is made for a tool call, unless the run or the history knows it. */
+  claimMade(messageId: string, subagentRunId: string | undefined): void {
+    if (this.#history === undefined || this.get("message", messageId) !== undefined) return;
+    this.#onAdded();
+    this.#made.set(messageId, { subagentRunId });
+  }
+
+  #earlier(kind: EntityKind, id: string): Owner | undefined {
+    if (this.#history === undefined) return undefined;
+    return (kind === "message" ? this.#made.get(id) : undefined) ?? this.#history.ownerOf(kind, id);
   }
 
   /** Throws if a tagged event speaks of an entity of somebody else. Untagged events agree with any owner. */

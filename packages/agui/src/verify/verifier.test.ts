@@ -500,9 +500,27 @@ describe("with a history", () => {
   });
 
   test("untagged events and the owner's own are accepted", () => {
-    expect(verdict(run(e.textStart("m1"), e.text("m1", "x", of1), e.textEnd("m1")), { history })).toBe(
+    expect(verdict(run(e.textStart("m1"), e.text("m1"), e.textEnd("m1")), { history })).toBe("accepted");
+    expect(verdict(run(e.textStart("m1", of1), e.text("m1", "x", of1), e.textEnd("m1")), { history })).toBe(
       "accepted",
     );
     expect(verdict(run(e.textStart("new", of2), e.textEnd("new")), { history })).toBe("accepted");
+  });
+
+  test("what clients refuse is refused too", async () => {
+    // Those that were there take the untagged START for the parent agent's.
+    const stream = run(e.textStart("m1"), e.text("m1", "x", of1), e.textEnd("m1"));
+    expect(verdict(stream, { history })).toBe("attribution_mismatch");
+    expect((await playToStockClient(stream)).error).toBeDefined();
+  });
+
+  test("a message made for a tool call has the owner of the call", () => {
+    const made = createReducer();
+    const verifier = createVerifier({ history: made });
+    for (const event of open(e.toolStart("c1", { parentMessageId: "m9" }), e.toolEnd("c1"))) {
+      verifier.push(event);
+      made.push(event);
+    }
+    expect(() => verifier.push(e.textStart("m9", of1))).toThrow(/the parent agent/);
   });
 });
