@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { createServer, type ServerHttp2Stream } from "node:http2";
 import { FrameEncoder, readFrames } from "@dragoman/agui";
 import { openPort } from "../ports.ts";
@@ -15,9 +14,21 @@ async function answer(stream: ServerHttp2Stream, parts: readonly Uint8Array[]): 
   stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
   for (const part of parts) {
     if (stream.destroyed) return;
-    if (!stream.write(part)) await Promise.race([once(stream, "drain"), once(stream, "close")]);
+    if (!stream.write(part)) await drained(stream);
   }
   stream.end();
+}
+
+function drained(stream: ServerHttp2Stream): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      stream.off("drain", done);
+      stream.off("close", done);
+      resolve();
+    };
+    stream.on("drain", done);
+    stream.on("close", done);
+  });
 }
 
 /** The frames of a plan, one by one or so many bytes at once; made when first asked for. */
