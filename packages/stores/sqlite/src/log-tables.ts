@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { FencedError, type LogHead, type LogKey, LogNotFoundError } from "@dragoman/event-log";
 import { checkChunks, logKeyText } from "@dragoman/event-log/internal";
 import type { ByteReader } from "./byte-reader.ts";
-import type { Write } from "./protocol.ts";
+import type { Write, WriteResult } from "./protocol.ts";
 
 /** A log as the writer knows it: its head, and the number that its rows carry. */
 interface Log {
@@ -25,7 +25,7 @@ export class LogTables {
   readonly #insertChunk: StatementSync;
   readonly #insertRecord: StatementSync;
   readonly #firstKept: StatementSync;
-  readonly #lastTrimmed: StatementSync;
+  readonly #nthChunk: StatementSync;
   readonly #dropChunks: StatementSync;
   readonly #setFirst: StatementSync;
   readonly #logs = new Map<string, Log>();
@@ -46,7 +46,7 @@ export class LogTables {
     this.#firstKept = database.prepare(
       "SELECT first_sequence FROM chunks WHERE log_no = ? AND last_sequence >= ? ORDER BY last_sequence LIMIT 1",
     );
-    this.#lastTrimmed = database.prepare(
+    this.#nthChunk = database.prepare(
       "SELECT last_sequence FROM chunks WHERE log_no = ? ORDER BY last_sequence LIMIT 1 OFFSET ?",
     );
     this.#dropChunks = database.prepare("DELETE FROM chunks WHERE log_no = ? AND last_sequence < ?");
@@ -100,17 +100,18 @@ export class LogTables {
   }
 
   /** Drops chunks, but only so many at once: a long transaction would hold up all appends. */
-  trim({ key, firstSequence }: Write & { kind: "trim" }): LogHead {
+  trim({ key, firstSequence }: Write & { kind: "trim" }): WriteResult {
     const log = this.#get(key);
     // Beyond the head stands for "all": the last chunk stays.
-    const step = this.#lastTrimmed.get(log.number, maxTrimmedAtOnce)?.last_sequence;
-    const wanted = Math.min(firstSequence, log.head.headSequence, typeof step === "number" ? step : Infinity);
-    const kept = this.#firstKept.get(log.number, wanted)?.first_sequence;
-    if (typeof kept !== "number" || kept <= log.head.firstSequence) return log.head;
+    const wanted = Math.min(firstSequence, log.head.headSequence);
+    const last = this.#nthChunk.get(log.number, maxTrimmedAtOnce)?.last_sequence;
+    const unfinished = typeof last === "number" && last < wanted;
+    const kept = this.#firstKept.get(log.number, unfinished ? last : wanted)?.first_sequence;
+    if (typeof kept !== "number" || kept <= log.head.firstSequence) return { head: log.head };
     this.#dropChunks.run(log.number, kept);
     this.#setFirst.run(kept, log.number);
     log.head = { ...log.head, firstSequence: kept };
-    return log.head;
+    return { head: log.head, unfinished };
   }
 
   #get(key: LogKey): Log {

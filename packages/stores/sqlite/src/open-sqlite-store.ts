@@ -10,7 +10,16 @@ import {
   withLimits,
 } from "@dragoman/event-log";
 import { createLogId, logKeyText, Waits } from "@dragoman/event-log/internal";
-import type { Failure, Read, ReadResult, WorkerSetup, Write, WriteGroup, WriteResults } from "./protocol.ts";
+import type {
+  Failure,
+  Read,
+  ReadResult,
+  WorkerSetup,
+  Write,
+  WriteGroup,
+  WriteResult,
+  WriteResults,
+} from "./protocol.ts";
 import { ReadClient } from "./read-client.ts";
 import { packAppend, packPut } from "./wire-writes.ts";
 import { WorkerLink } from "./worker-link.ts";
@@ -48,14 +57,19 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     durability: options.durability ?? "process",
     maxBytes: options.maxBytes ?? defaultMaxBytes,
   };
-  const writer = await WorkerLink.start<WriteGroup, WriteResults>("writer", setup);
-  try {
-    const reader = await WorkerLink.start<Read, ReadResult | Failure>("reader", setup);
-    return withLimits(new SqliteStore(setup, writer, reader, options.createLogId ?? createLogId), options);
-  } catch (error) {
-    await writer.close();
-    throw error;
+  // Both at once: most of the time goes into starting threads, and the reader opens nothing before it is asked.
+  const [writer, reader] = await Promise.allSettled([
+    WorkerLink.start<WriteGroup, WriteResults>("writer", setup),
+    WorkerLink.start<Read, ReadResult | Failure>("reader", setup),
+  ]);
+  if (writer.status === "fulfilled" && reader.status === "fulfilled") {
+    return withLimits(
+      new SqliteStore(setup, writer.value, reader.value, options.createLogId ?? createLogId),
+      options,
+    );
   }
+  await Promise.all([writer, reader].map((link) => link.status === "fulfilled" && link.value.close()));
+  throw writer.status === "rejected" ? writer.reason : reader.status === "rejected" && reader.reason;
 }
 
 class SqliteStore implements Store {
@@ -101,12 +115,16 @@ class SqliteStore implements Store {
     return {
       acquire: async ({ namespace, id }, { create = true } = {}) => {
         const key = { namespace, id };
-        return this.#write({ kind: "acquire", key, newLogId: create ? newLogId() : undefined });
+        const { head } = await this.#write({
+          kind: "acquire",
+          key,
+          newLogId: create ? newLogId() : undefined,
+        });
+        return known(head);
       },
       append: async (key, batch) => {
-        this.#checkOpen();
         const { write, parts } = packAppend(key, batch);
-        const head = await this.#writes.write(write, parts);
+        const { head } = await this.#write(write, parts);
         if (batch.chunks.length > 0) this.#waits.wake(logKeyText(key));
         return known(head);
       },
@@ -132,26 +150,22 @@ class SqliteStore implements Store {
       get: async (key) => this.#read(() => this.#reads.get(key)),
       list: async (query) => this.#read(() => this.#reads.list(query)),
       put: async (changes) => {
-        this.#checkOpen();
         const { write, parts } = packPut(changes);
-        await this.#writes.write(write, parts);
+        await this.#write(write, parts);
       },
     };
   }
 
   async #trim({ namespace, id }: LogKey, firstSequence: number): Promise<LogHead> {
-    let before = -1;
-    // The writer drops so many chunks at a time; it is done when nothing changes any more.
     for (;;) {
-      const head = await this.#write({ kind: "trim", key: { namespace, id }, firstSequence });
-      if (head.firstSequence === before || head.firstSequence >= firstSequence) return head;
-      before = head.firstSequence;
+      const { head, unfinished } = await this.#write({ kind: "trim", key: { namespace, id }, firstSequence });
+      if (!unfinished) return known(head);
     }
   }
 
-  async #write(write: Write): Promise<LogHead> {
+  async #write(write: Write, parts: readonly Uint8Array[] = []): Promise<WriteResult> {
     this.#checkOpen();
-    return known(await this.#writes.write(write, []));
+    return this.#writes.write(write, parts);
   }
 
   async #read<T>(read: () => Promise<T>): Promise<T> {
@@ -164,7 +178,7 @@ class SqliteStore implements Store {
   }
 }
 
-function known(head: LogHead | null): LogHead {
+function known(head: LogHead | undefined): LogHead {
   if (!head) throw new Error("the writer answered without a head");
   return head;
 }

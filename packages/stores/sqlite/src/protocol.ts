@@ -47,8 +47,15 @@ export interface Failure {
   readonly numbers?: readonly number[];
 }
 
-/** What became of each write of a group, in order; null where a write has no result. */
-export type WriteResults = readonly (LogHead | Failure | null)[];
+/** What a write did; the head of the log it was about, if it was about one. */
+export interface WriteResult {
+  readonly head?: LogHead;
+  /** The write stopped half-way, so as not to hold up others, and must be repeated. */
+  readonly unfinished?: boolean;
+}
+
+/** What became of each write of a group, in order. */
+export type WriteResults = readonly (WriteResult | Failure)[];
 
 /** One read. */
 export type Read =
@@ -69,10 +76,10 @@ export type ReadResult =
       readonly head: LogHead;
       /** First sequence, last sequence and length of each chunk, or the length of each record, flat. */
       readonly items: readonly number[];
-      readonly bytes: Uint8Array;
+      readonly bytes: Uint8Array<ArrayBuffer>;
     }
   | {
       readonly entries: readonly Omit<CatalogEntry, "value">[];
       readonly lengths: readonly number[];
-      readonly bytes: Uint8Array;
+      readonly bytes: Uint8Array<ArrayBuffer>;
     };

@@ -1,4 +1,5 @@
 // The thread that reads: a page that is not in memory stalls neither the writer nor the event loop.
+import type { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import { openForReading } from "./database.ts";
 import { toFailure, toStoreError } from "./failures.ts";
@@ -9,29 +10,27 @@ import { StoreReader } from "./store-reader.ts";
 const port = parentPort!;
 const setup: WorkerSetup = workerData;
 const path = storeFiles(setup.folder).database;
+let database: DatabaseSync | undefined;
+let reader: StoreReader | undefined;
 
-function execute(reader: StoreReader, read: Read): ReadResult | Failure {
+function execute(read: Read): ReadResult | Failure {
   try {
+    // Only now: this thread starts while the writer is still making sure that there is something to read.
+    database ??= openForReading(setup);
+    reader ??= new StoreReader(database);
     return reader.read(read);
   } catch (error) {
     return toFailure(toStoreError(error, path));
   }
 }
 
-try {
-  const database = openForReading(setup);
-  const reader = new StoreReader(database);
-  port.on("message", (read: Read | "close") => {
-    if (read === "close") {
-      database.close();
-      port.close();
-      return;
-    }
-    const result = execute(reader, read);
-    port.postMessage(result, "bytes" in result ? [result.bytes.buffer as ArrayBuffer] : []);
-  });
-  port.postMessage(null);
-} catch (error) {
-  port.postMessage(toFailure(toStoreError(error, path)));
-  port.close();
-}
+port.on("message", (read: Read | "close") => {
+  if (read === "close") {
+    database?.close();
+    port.close();
+    return;
+  }
+  const result = execute(read);
+  port.postMessage(result, "bytes" in result ? [result.bytes.buffer] : []);
+});
+port.postMessage(null);

@@ -1,4 +1,4 @@
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import {
   type CatalogEntry,
   type CatalogKey,
@@ -10,7 +10,7 @@ import { listStatement } from "./list-query.ts";
 import { headOf } from "./log-tables.ts";
 import type { Read, ReadResult } from "./protocol.ts";
 
-type Row = Record<string, unknown>;
+type Row = Record<string, SQLOutputValue>;
 
 /** Items that a page holds at most, however small they are. */
 const maxPageItems = 10_000;
@@ -108,7 +108,7 @@ export class StoreReader {
   }
 }
 
-function takePage(rows: Iterable<Row>, maxBytes: number): { row: Row; bytes: Uint8Array }[] {
+function takePage(rows: Iterable<Row>, maxBytes: number): { row: Row; bytes: Uint8Array<ArrayBuffer> }[] {
   const found = [];
   let size = 0;
   for (const row of rows) {
@@ -138,7 +138,7 @@ function entryOf(row: Row): Omit<CatalogEntry, "value"> {
 }
 
 /** Joins what was read into one buffer, because transferring many costs more than copying them. */
-function concat(parts: readonly Uint8Array[]): Uint8Array {
+function concat(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
   if (parts.length === 1) return parts[0]!;
   const joined = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
   let offset = 0;
@@ -149,7 +149,7 @@ function concat(parts: readonly Uint8Array[]): Uint8Array {
   return joined;
 }
 
-function blob(value: unknown): Uint8Array {
+function blob(value: SQLOutputValue | undefined): Uint8Array<ArrayBuffer> {
   if (value instanceof Uint8Array) return value;
   throw new Error("a column of bytes holds something else");
 }

@@ -1,10 +1,10 @@
-import type { DatabaseSync } from "node:sqlite";
-import { type LogHead, StoreFailedError } from "@dragoman/event-log";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { StoreFailedError } from "@dragoman/event-log";
 import { ByteReader } from "./byte-reader.ts";
 import { CatalogTable } from "./catalog-table.ts";
 import { isDatabaseError, toFailure, toStoreError } from "./failures.ts";
 import { LogTables } from "./log-tables.ts";
-import type { Failure, Write, WriteGroup, WriteResults } from "./protocol.ts";
+import type { Failure, Write, WriteGroup, WriteResult, WriteResults } from "./protocol.ts";
 
 /** A write with its bytes. */
 interface Task {
@@ -12,12 +12,14 @@ interface Task {
   readonly bytes: Uint8Array;
 }
 
-type Result = LogHead | Failure | null;
+type Result = WriteResult | Failure;
 
 /** Executes groups of writes, each group in one transaction. */
 export class GroupWriter {
   readonly #database: DatabaseSync;
   readonly #path: string;
+  readonly #begin: StatementSync;
+  readonly #end: StatementSync;
   readonly #logs: LogTables;
   readonly #catalog: CatalogTable;
   #failed: Failure | undefined;
@@ -25,6 +27,8 @@ export class GroupWriter {
   constructor(database: DatabaseSync, path: string) {
     this.#database = database;
     this.#path = path;
+    this.#begin = database.prepare("BEGIN IMMEDIATE");
+    this.#end = database.prepare("COMMIT");
     this.#logs = new LogTables(database);
     this.#catalog = new CatalogTable(database);
   }
@@ -48,9 +52,9 @@ export class GroupWriter {
   #commit(tasks: readonly Task[]): Result[] | Failure {
     if (this.#failed) return this.#failed;
     try {
-      this.#database.exec("BEGIN IMMEDIATE");
+      this.#begin.run();
       const results = tasks.map((task) => this.#apply(task));
-      this.#database.exec("COMMIT");
+      this.#end.run();
       return results;
     } catch (error) {
       return this.#undo(error);
@@ -62,16 +66,16 @@ export class GroupWriter {
       const reader = new ByteReader(bytes);
       switch (write.kind) {
         case "acquire":
-          return this.#logs.acquire(write);
+          return { head: this.#logs.acquire(write) };
         case "trim":
           return this.#logs.trim(write);
         case "put":
           this.#catalog.apply(write.catalog, reader);
-          return null;
+          return {};
         case "append": {
           const head = this.#logs.append(write, reader);
           this.#catalog.apply(write.catalog, reader);
-          return head;
+          return { head };
         }
       }
     } catch (error) {

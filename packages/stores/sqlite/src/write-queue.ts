@@ -1,13 +1,13 @@
-import type { LogHead, LogKey } from "@dragoman/event-log";
+import type { LogKey } from "@dragoman/event-log";
 import { fromFailure, isFailure } from "./failures.ts";
-import type { Write, WriteGroup, WriteResults } from "./protocol.ts";
+import type { Write, WriteGroup, WriteResult, WriteResults } from "./protocol.ts";
 import type { WorkerLink } from "./worker-link.ts";
 
 /** A write that waits or is under way. */
 interface PendingWrite {
   readonly write: Write;
   readonly parts: readonly Uint8Array[];
-  readonly resolve: (head: LogHead | null) => void;
+  readonly resolve: (result: WriteResult) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -39,7 +39,7 @@ export class WriteQueue {
   }
 
   /** Queues a write. The parts are its bytes, in order; they are copied before the promise settles. */
-  write(write: Write, parts: readonly Uint8Array[]): Promise<LogHead | null> {
+  write(write: Write, parts: readonly Uint8Array[]): Promise<WriteResult> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ write, parts, resolve, reject });
       if (this.#scheduled || this.#groups >= maxGroups) return;
