@@ -9,7 +9,8 @@ export {
 } from "./codec/errors.ts";
 export { type Frame, FrameEncoder, readFrames } from "./codec/frames.ts";
 export { encodeEventJson } from "./codec/json-text.ts";
-export { decodeValue, encodeValue, MAX_VALUE_DEPTH } from "./codec/value.ts";
+export { decodeValue, encodeValue } from "./codec/value.ts";
+export { MAX_VALUE_DEPTH } from "./codec/value-wire.ts";
 export { createExpander, type EmitEvent, type Expander, type ExpanderOptions } from "./expand/expander.ts";
 export { hasBinaryForm } from "./json/binary-form.ts";
 export {

@@ -1,5 +1,5 @@
-import { StringTable } from "./ascii.ts";
 import { MalformedEventError } from "./errors.ts";
+import { StringTable } from "./string-table.ts";
 
 /** Wire types of protobuf. */
 export const VARINT = 0;
@@ -18,9 +18,12 @@ export class ByteReader {
   bytes: Uint8Array = NOTHING;
   position = 0;
   end = 0;
-  readonly #strings = new StringTable();
-  readonly #doubleBytes = new Uint8Array(8);
-  readonly #double = new Float64Array(this.#doubleBytes.buffer);
+  /** Keys of objects that were read lately. */
+  readonly keys = new StringTable(true);
+  /** Other strings that were read lately. */
+  readonly texts = new StringTable();
+  readonly #halves = new Int32Array(2);
+  readonly #double = new Float64Array(this.#halves.buffer);
 
   /** Begins to read a range of bytes. Throws RangeError if it is not inside them. */
   reset(bytes: Uint8Array, start: number, end: number): void {
@@ -111,14 +114,6 @@ export class ByteReader {
     throw new MalformedEventError("a number wider than 64 bits");
   }
 
-  double(): number {
-    const { bytes, position } = this;
-    if (position + 8 > this.end) throw new MalformedEventError("cut off in a number");
-    for (let i = 0; i < 8; i++) this.#doubleBytes[i] = bytes[position + i]!;
-    this.position = position + 8;
-    return this.#double[0]!;
-  }
-
   /** Reads a length and returns where what follows ends. */
   lengthEnd(): number {
     const length = this.uint32();
@@ -132,7 +127,60 @@ export class ByteReader {
     const end = this.lengthEnd();
     const start = this.position;
     this.position = end;
-    return this.#strings.read(this.bytes, start, end);
+    return this.texts.read(this.bytes, start, end);
+  }
+
+  // The same for readers that keep the range themselves: they are told it. Afterwards the position is after what
+  // was read.
+
+  /** Reads a tag. */
+  tagAt(at: number, end: number): number {
+    const tag = this.bytes[at]!;
+    if (tag > 7 && tag < 0x80) {
+      this.position = at + 1;
+      return tag;
+    }
+    this.position = at;
+    this.end = end;
+    return this.tag();
+  }
+
+  /** Reads a length, and returns where what follows it ends. */
+  lengthAt(at: number, end: number): number {
+    const length = this.bytes[at]!;
+    const stop = at + 1 + length;
+    if (length < 0x80 && stop <= end) {
+      this.position = at + 1;
+      return stop;
+    }
+    this.position = at;
+    this.end = end;
+    return this.lengthEnd();
+  }
+
+  /** Reads a double. */
+  doubleAt(at: number, end: number): number {
+    if (at + 8 > end) throw new MalformedEventError("cut off in a number");
+    const { bytes } = this;
+    const halves = this.#halves;
+    halves[0] = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+    halves[1] = bytes[at + 4]! | (bytes[at + 5]! << 8) | (bytes[at + 6]! << 16) | (bytes[at + 7]! << 24);
+    return this.#double[0]!;
+  }
+
+  /** Reads a varint and says only whether it is not zero. */
+  boolAt(at: number, end: number): boolean {
+    this.position = at;
+    this.end = end;
+    return this.bool();
+  }
+
+  /** Skips a field whose tag was read, and returns where it ends. */
+  skipAt(at: number, end: number, tag: number): number {
+    this.position = at;
+    this.end = end;
+    this.skip(tag);
+    return this.position;
   }
 
   /** Skips the field with this tag. */

@@ -12,24 +12,24 @@ export class UnencodableError extends Error {}
 /** Protobuf wire format into a growing array of bytes. */
 export class ByteWriter {
   bytes: Uint8Array<ArrayBuffer>;
-  view: DataView;
   position = 0;
+  #view: DataView;
 
   constructor(initialBytes = INITIAL_BYTES) {
     this.bytes = new Uint8Array(initialBytes);
-    this.view = new DataView(this.bytes.buffer);
+    this.#view = new DataView(this.bytes.buffer);
   }
 
   /** Makes room for so many bytes after the position. */
   reserve(length: number): void {
-    if (this.position + length > this.bytes.length) this.#grow(this.position + length);
+    if (this.position + length > this.bytes.length) this.#grow(this.position, length);
   }
 
-  #grow(needed: number): void {
-    const grown = new Uint8Array(Math.max(this.bytes.length * 2, needed));
-    grown.set(this.bytes.subarray(0, this.position));
+  #grow(used: number, needed: number): void {
+    const grown = new Uint8Array(Math.max(this.bytes.length * 2, used + needed));
+    grown.set(this.bytes.subarray(0, used));
     this.bytes = grown;
-    this.view = new DataView(grown.buffer);
+    this.#view = new DataView(grown.buffer);
   }
 
   /** Writes one byte. */
@@ -69,45 +69,14 @@ export class ByteWriter {
     this.bytes[this.position++] = Number(rest);
   }
 
-  /** Writes a tag of one byte, and a double. */
-  taggedDouble(tag: number, value: number): void {
-    this.reserve(NUMBER_BYTES);
-    this.bytes[this.position] = tag;
-    this.view.setFloat64(this.position + 1, value, true);
-    this.position += 9;
-  }
-
   /** Writes two bytes: a tag and a small value, or a tag of two bytes. */
   twoBytes(first: number, second: number): void {
-    this.reserve(2);
-    const { bytes, position } = this;
-    bytes[position] = first;
-    bytes[position + 1] = second;
-    this.position = position + 2;
+    this.position = this.pairAt(this.position, first, second);
   }
 
   /** Writes a tag of one byte, and a string with its length before it. */
   taggedString(tag: number, text: string): void {
-    const { length } = text;
-    this.reserve(length * 3 + 6);
-    this.bytes[this.position++] = tag;
-    if (length <= SHORT_STRING && this.#ascii(text, length)) return;
-    const at = this.position++;
-    this.position += writeUtf8(this.bytes, text, this.position);
-    this.endLength(at);
-  }
-
-  #ascii(text: string, length: number): boolean {
-    const { bytes } = this;
-    const start = this.position + 1;
-    for (let i = 0; i < length; i++) {
-      const unit = text.charCodeAt(i);
-      if (unit > 0x7f) return false;
-      bytes[start + i] = unit;
-    }
-    bytes[start - 1] = length;
-    this.position = start + length;
-    return true;
+    this.position = this.stringAt(this.position, tag, text);
   }
 
   /** Writes text without its length. */
@@ -125,26 +94,13 @@ export class ByteWriter {
 
   /** Writes a tag of one byte and begins what it is for. Returns the place to give to endLength. */
   beginTagged(tag: number): number {
-    this.reserve(2);
-    this.bytes[this.position] = tag;
-    this.position += 2;
+    this.position = this.pairAt(this.position, tag, 0);
     return this.position - 1;
   }
 
   /** Ends it: one byte was left for the length; what was written moves if that is too little. */
   endLength(at: number): void {
-    const length = this.position - at - 1;
-    if (length < 0x80) {
-      this.bytes[at] = length;
-      return;
-    }
-    const extra = length < 0x4000 ? 1 : length < 0x200000 ? 2 : length < 0x10000000 ? 3 : 4;
-    this.reserve(extra);
-    this.bytes.copyWithin(at + 1 + extra, at + 1, this.position);
-    const end = this.position + extra;
-    this.position = at;
-    this.varint(length);
-    this.position = end;
+    this.position = this.closeAt(at, this.position);
   }
 
   /** Gives a copy of what was written, and begins anew. */
@@ -152,5 +108,69 @@ export class ByteWriter {
     const taken = this.bytes.slice(0, this.position);
     this.position = 0;
     return taken;
+  }
+
+  // The same for writers that keep the position themselves: they are told it, and return the one after.
+
+  /** Writes two bytes. */
+  pairAt(at: number, first: number, second: number): number {
+    if (at + 2 > this.bytes.length) this.#grow(at, 2);
+    const { bytes } = this;
+    bytes[at] = first;
+    bytes[at + 1] = second;
+    return at + 2;
+  }
+
+  /** Writes a tag of one byte, and a double. */
+  doubleAt(at: number, tag: number, value: number): number {
+    if (at + 9 > this.bytes.length) this.#grow(at, 9);
+    this.bytes[at] = tag;
+    this.#view.setFloat64(at + 1, value, true);
+    return at + 9;
+  }
+
+  /** Writes a tag of one byte, and a string with its length before it. */
+  stringAt(at: number, tag: number, text: string): number {
+    const { length } = text;
+    const start = at + 2;
+    if (start + length * 3 > this.bytes.length) this.#grow(at, length * 3 + 2);
+    const { bytes } = this;
+    bytes[at] = tag;
+    if (length > SHORT_STRING) return this.#longStringAt(at, text);
+    for (let i = 0; i < length; i++) {
+      const unit = text.charCodeAt(i);
+      if (unit > 0x7f) return this.#longStringAt(at, text);
+      bytes[start + i] = unit;
+    }
+    bytes[at + 1] = length;
+    return start + length;
+  }
+
+  #longStringAt(at: number, text: string): number {
+    const start = at + 2;
+    return this.closeAt(at + 1, start + writeUtf8(this.bytes, text, start));
+  }
+
+  /** Fills in the length of what was written between the byte after `lengthAt` and `end`. */
+  closeAt(lengthAt: number, end: number): number {
+    const length = end - lengthAt - 1;
+    if (length > 0x7f) return this.#closeLong(lengthAt, end, length);
+    this.bytes[lengthAt] = length;
+    return end;
+  }
+
+  #closeLong(lengthAt: number, end: number, length: number): number {
+    const extra = length < 0x4000 ? 1 : length < 0x200000 ? 2 : length < 0x10000000 ? 3 : 4;
+    if (end + extra > this.bytes.length) this.#grow(end, extra);
+    const { bytes } = this;
+    bytes.copyWithin(lengthAt + 1 + extra, lengthAt + 1, end);
+    let rest = length;
+    let at = lengthAt;
+    while (rest > 0x7f) {
+      bytes[at++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    bytes[at] = rest;
+    return end + extra;
   }
 }

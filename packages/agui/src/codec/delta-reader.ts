@@ -1,7 +1,7 @@
 import type { AguiEvent } from "../types.ts";
-import { isAscii, StringTable } from "./ascii.ts";
 import { EVENT_SHAPES } from "./event-shapes.ts";
 import { readUtf8 } from "./native-strings.ts";
+import { StringTable, sameBytes } from "./string-table.ts";
 
 const TEXT = EVENT_SHAPES.get("TEXT_MESSAGE_CONTENT")!;
 const ARGS = EVENT_SHAPES.get("TOOL_CALL_ARGS")!;
@@ -19,6 +19,8 @@ const REASONING_TAG_HIGH = (REASONING.arm * 8 + 2) >>> 7;
  */
 export class DeltaReader {
   #id = "";
+  #idLength = 0;
+  readonly #idBytes = new Uint8Array(0x80);
   readonly #deltas = new StringTable();
 
   /**
@@ -71,8 +73,10 @@ export class DeltaReader {
   }
 
   #readId(bytes: Uint8Array, start: number, length: number): string {
-    if (isAscii(this.#id, bytes, start, length)) return this.#id;
+    if (length === this.#idLength && sameBytes(this.#idBytes, 0, bytes, start, length)) return this.#id;
     this.#id = readUtf8(bytes, start, start + length);
+    this.#idLength = length;
+    for (let i = 0; i < length; i++) this.#idBytes[i] = bytes[start + i]!;
     return this.#id;
   }
 }

@@ -37,7 +37,8 @@ export class EventEncoder {
   encode(event: AguiEvent): Uint8Array {
     const slab = this.#freshSlab(MAX_DELTA_EVENT_BYTES);
     const start = slab.position;
-    if (this.#deltas.write(slab, event)) return slab.bytes.subarray(start, slab.position);
+    if (this.#deltas.write(slab, event))
+      return new Uint8Array(slab.bytes.buffer, start, slab.position - start);
     const scratch = this.#scratch;
     scratch.position = 0;
     writeEvent(scratch, event);
@@ -50,7 +51,7 @@ export class EventEncoder {
     const slab = this.#freshSlab(bytes.length);
     const start = slab.position;
     slab.raw(bytes);
-    return slab.bytes.subarray(start, slab.position);
+    return new Uint8Array(slab.bytes.buffer, start, slab.position - start);
   }
 
   #freshSlab(needed: number): ByteWriter {

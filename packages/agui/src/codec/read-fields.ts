@@ -2,8 +2,8 @@ import { type ByteReader, LENGTH, VARINT } from "./byte-reader.ts";
 import { MESSAGE, PATCH_OPERATION, PATCH_OPERATIONS } from "./entity-shapes.ts";
 import { MalformedEventError } from "./errors.ts";
 import { readChatMessage } from "./read-message.ts";
+import { readStruct, readValue } from "./read-value.ts";
 import { isUnion, type Shape, type Union } from "./shape.ts";
-import { readStruct, readValue } from "./value.ts";
 import type { WireField } from "./wire-fields.ts";
 
 /** An object that is being read. */

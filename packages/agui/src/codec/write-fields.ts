@@ -1,8 +1,8 @@
 import { type ByteWriter, UnencodableError } from "./byte-writer.ts";
 import { MESSAGE, PATCH_OPERATION, PATCH_OPERATIONS } from "./entity-shapes.ts";
 import { isUnion, type Shape, type StringField, type Union } from "./shape.ts";
-import { writeStruct, writeValue } from "./value.ts";
 import type { WireField } from "./wire-fields.ts";
+import { writeStruct, writeValue } from "./write-value.ts";
 
 /** An object whose properties are not checked yet. */
 export type Loose = { readonly [name: string]: unknown };
