@@ -88,9 +88,9 @@ export class ResumingStream implements AsyncIterableIterator<ClientEvent, undefi
     return this.#isOver;
   }
 
-  /** Settles when something came from the server, or the stream is over. */
+  /** Settles when the server has answered, or the stream is over. */
   async started(): Promise<void> {
-    await this.#stream?.wait();
+    if (this.#service === "unknown") await this.#stream?.wait();
   }
 
   next(): Promise<IteratorResult<ClientEvent, undefined>> {
