@@ -14,7 +14,9 @@ for (const file of files) {
   });
   if (after === before) continue;
   stale++;
-  console.log(`${file}: ${check ? "quotes an example as it was; npm run format brings it up to date" : "updated"}`);
+  console.log(
+    `${file}: ${check ? "quotes an example as it was; npm run format brings it up to date" : "updated"}`,
+  );
   if (!check) writeFileSync(join(root, file), after);
 }
 process.exitCode = check && stale > 0 ? 1 : 0;
