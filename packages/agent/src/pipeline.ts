@@ -3,19 +3,17 @@ import {
   createExpander,
   createVerifier,
   type Expander,
+  encodeEvent,
   InvalidEventError,
-  parseEvent,
   type RunErrorEvent,
   type RunFinishedEvent,
-  UnknownEventTypeError,
-  upgradeEvent,
   type Verifier,
   ViolationError,
 } from "@dragoman/agui";
 import type { AgentOutput } from "./agent.ts";
 import { DeltaGuard, isDeltaEnd } from "./delta-guard.ts";
 import { AgentError, runErrorCodes } from "./errors.ts";
-import { isEncoded, isPlainDelta } from "./output.ts";
+import { isEncoded, readOutput } from "./read-output.ts";
 
 /** The longest message of a RUN_ERROR that the host writes, in UTF-16 units. */
 const maxErrorMessageLength = 4096;
@@ -35,8 +33,8 @@ export interface RunPipelineOptions {
   readonly runId: string;
   /**
    * Takes the events of the run in their order: what the log is to hold. `bytes` is the event as an
-   * `agui.v1.Event` message, where the agent brought it and nothing was changed. What it throws passes
-   * through the method that was called.
+   * `agui.v1.Event` message, where it is at hand; it is missing for deltas, which are cheap to encode, and
+   * for what the pipeline made itself. What it throws passes through the method that was called.
    */
   readonly emit: (event: AguiEvent, bytes: Uint8Array | undefined) => void;
   /** Whether the events are checked at all. False is for test agents: everything passes as it is. Default true. */
@@ -140,43 +138,20 @@ class VerifiedPipeline implements RunPipeline {
   }
 
   #accept(output: AgentOutput): void {
-    let event = output as AguiEvent;
-    let bytes: Uint8Array | undefined;
-    if (isEncoded(output)) {
-      event = output.event;
-      bytes = output.bytes;
-    }
-    if (!isPlainDelta(event)) {
-      const parsed = this.#parse(event);
-      if (parsed === undefined) return;
-      if (parsed.isChanged) bytes = undefined;
-      event = parsed.event;
-    }
     const isFirst = !this.#hasInput;
+    const read = readOutput(output, this.#warn);
+    if (read === undefined) return;
     this.#hasInput = true;
+    const { event, bytes } = read;
     if (event.type === "RUN_STARTED" && isFirst) return;
-    if (event.type === "RUN_FINISHED") {
-      const owned = this.#own(event);
-      if (owned !== event) bytes = undefined;
-      event = owned;
-    }
+    const owned = event.type === "RUN_FINISHED" ? this.#own(event) : event;
+    this.#expand(owned, owned === event ? bytes : encodeEvent(owned));
+  }
+
+  #expand(event: AguiEvent, bytes: Uint8Array | undefined): void {
     this.#current = event;
     this.#currentBytes = bytes;
     this.#expander.push(event, this.#release);
-  }
-
-  /** The event as AG-UI 1.0 has it; undefined if it is to be skipped. */
-  #parse(value: AguiEvent): { event: AguiEvent; isChanged: boolean } | undefined {
-    try {
-      const upgraded = upgradeEvent(value);
-      const { event, warnings } = parseEvent(upgraded);
-      for (const message of warnings) this.#warn("unknown_property", message);
-      return { event, isChanged: warnings.length > 0 || upgraded !== value };
-    } catch (error) {
-      if (!(error instanceof UnknownEventTypeError)) throw error;
-      this.#warn("unknown_event_type", error.message);
-      return undefined;
-    }
   }
 
   #own(event: RunFinishedEvent): RunFinishedEvent {
@@ -225,9 +200,9 @@ class VerifiedPipeline implements RunPipeline {
     this.#release(runError(code, message));
   }
 
-  #warn(rule: string, message: string): void {
+  readonly #warn = (rule: string, message: string): void => {
     this.#options.onWarning?.({ rule, message });
-  }
+  };
 }
 
 /** Passes everything as it is. What the host itself has to say about a lost agent is still said. */
