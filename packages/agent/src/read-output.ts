@@ -54,10 +54,9 @@ function isolate(event: AguiEvent): ReadOutput {
   const bytes = encodeEvent(event);
   const own = Object.values(event).some(isObject) ? decodeEvent(bytes) : event;
   // Half a surrogate pair has no bytes yet: its other half may come.
-  if (!("delta" in own) || typeof own.delta !== "string" || !("delta" in event)) return { event: own, bytes };
-  const { delta } = event;
+  const delta = "delta" in event ? event.delta : undefined;
   if (typeof delta !== "string" || delta.isWellFormed()) return { event: own, bytes };
-  return { event: { ...own, delta }, bytes: undefined };
+  return { event: Object.assign({}, own, { delta }), bytes: undefined };
 }
 
 /** Whether an output brings its bytes. Agents are not trusted: it may be no object at all. */
