@@ -27,6 +27,7 @@ export {
   type UniversalHandlerOptions,
   type UniversalServerRequest,
   type UniversalServerResponse,
+  uResponseMethodNotAllowed,
   uResponseUnsupportedMediaType,
   uResponseVersionNotSupported,
   validateUniversalHandlerOptions,

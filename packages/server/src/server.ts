@@ -36,8 +36,7 @@ import { probeRoutes } from "./probes.ts";
 import { reflectionService } from "./reflection.ts";
 import { ActiveCalls } from "./stream/active-calls.ts";
 import { type CallHost, StreamCall } from "./stream/stream-call.ts";
-import { createStreamHandlerFactory } from "./stream/stream-handler.ts";
-import { wires } from "./stream/wires.ts";
+import { createStreamHandler } from "./stream/stream-handler.ts";
 
 /** A server of some services over every wire on one port. */
 export interface Server {
@@ -185,7 +184,6 @@ function createHandlers(
   shutdownSignal: AbortSignal,
 ): UniversalHandler[] {
   const acceptCompression = [compressionGzip, compressionBrotli];
-  const streaming = wires.map((wire) => createStreamHandlerFactory({ ...host, acceptCompression }, wire));
   const stock = {
     acceptCompression,
     readMaxBytes: host.limits.readMaxBytes,
@@ -198,10 +196,11 @@ function createHandlers(
     createGrpcWebHandlerFactory(stock),
     createConnectHandlerFactory(stock),
   ];
-  return [...specs.values()].map((spec) => {
-    const streams = spec.kind === "server_streaming" || spec.kind === "bidi_streaming";
-    return createUniversalMethodHandler(spec, streams ? streaming : single);
-  });
+  return [...specs.values()].map((spec) =>
+    spec.kind === "server_streaming" || spec.kind === "bidi_streaming"
+      ? createStreamHandler(spec, { ...host, acceptCompression })
+      : createUniversalMethodHandler(spec, single),
+  );
 }
 
 function createProtocolHost(specs: ReadonlyMap<string, MethodImplSpec>, host: CallHost): ProtocolHost {

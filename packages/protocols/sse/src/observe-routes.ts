@@ -73,7 +73,7 @@ function queryOf(request: ExchangeRequest): URLSearchParams {
 
 /** Where to begin. A browser that reconnects repeats the URL and adds Last-Event-ID: so that one wins. */
 function place(request: ExchangeRequest, query: URLSearchParams) {
-  const lastEventId = request.exchange.headers["last-event-id"]?.toString();
+  const lastEventId = request.exchange.header("last-event-id");
   const given = lastEventId || query.get("after");
   const cursor = given ? parseCursor(given) : undefined;
   const mode = lastEventId ? AttachMode.TAIL : attachMode(query);
@@ -87,6 +87,6 @@ function place(request: ExchangeRequest, query: URLSearchParams) {
 function writing(request: ExchangeRequest, query: URLSearchParams) {
   const version = query.get("protocolVersion");
   const rewrite = version === null ? undefined : rewriterFor(version);
-  const binary = chooseForm(request.exchange.headers.accept) === "binary" && rewrite === undefined;
+  const binary = chooseForm(request.exchange.header("accept")) === "binary" && rewrite === undefined;
   return { form: binary ? binaryForm : sseForm, rewrite };
 }

@@ -66,6 +66,7 @@ async function* one<T>(message: T): AsyncGenerator<T> {
 
 class EventResponse implements FieldsResponse {
   readonly status = 200;
+  readonly hasTrailers = false;
   readonly body: EventBody;
   readonly #call: StreamCall;
 
@@ -80,5 +81,9 @@ class EventResponse implements FieldsResponse {
 
   headerFields() {
     return this.#call.context.responseFields();
+  }
+
+  trailerFields() {
+    return {};
   }
 }

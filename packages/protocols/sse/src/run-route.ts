@@ -27,7 +27,7 @@ export function runRoute(path: string, host: ProtocolHost, headerDelayMs: number
     method: "POST",
     path,
     async handle(request, parameters) {
-      const contentType = request.exchange.headers["content-type"];
+      const contentType = request.exchange.header("content-type");
       if (!jsonContentType.test(contentType ?? "")) {
         const message = `A run is posted as application/json, not as "${contentType}".`;
         return errorResponse(reasonError(Code.InvalidArgument, "UNSUPPORTED", message), { status: 415 });
@@ -36,7 +36,7 @@ export function runRoute(path: string, host: ProtocolHost, headerDelayMs: number
       const message = requestMessage(request, parameters, input);
       // A peer of AG-UI 0.x knows too few kinds of events in binary form.
       const rewrite = rewriterFor(input.protocolVersion);
-      const binary = chooseForm(request.exchange.headers.accept) === "binary" && rewrite === undefined;
+      const binary = chooseForm(request.exchange.header("accept")) === "binary" && rewrite === undefined;
       return respondWithEvents({
         host,
         method: AGUIService.method.runAgent,
@@ -52,7 +52,7 @@ export function runRoute(path: string, host: ProtocolHost, headerDelayMs: number
 
 function requestMessage(request: ExchangeRequest, parameters: PathParameters, input: RunAgentInput) {
   const query = new URL(request.url).searchParams;
-  const place = request.exchange.headers["last-event-id"]?.toString() ?? query.get("after");
+  const place = request.exchange.header("last-event-id") ?? query.get("after");
   const cursor = place ? parseCursor(place) : undefined;
   return create(RunAgentRequestSchema, {
     input: toMessage(input),

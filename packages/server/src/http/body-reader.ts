@@ -2,6 +2,9 @@ import type { Readable } from "node:stream";
 import { Code } from "@connectrpc/connect";
 import { reasonError } from "@dragoman/rpc";
 
+const kReader = Symbol("reader");
+type Source = Readable & { [kReader]?: BodyReader | undefined };
+
 interface Waiter {
   resolve(chunk: Uint8Array | undefined): void;
   reject(error: unknown): void;
@@ -11,25 +14,27 @@ interface Waiter {
 /**
  * Reads a request body piece by piece, never ahead of its consumer by more than what is in flight.
  *
- * Unlike iterating over the stream itself, stopping early does not destroy the connection.
+ * Unlike iterating over the stream itself, stopping early does not destroy the connection. Once the body
+ * has been read, nothing of the reader stays.
  */
 export class BodyReader implements AsyncIterable<Uint8Array> {
-  /** How long {@link read} waits for the next piece; 0 means for ever. Set before the first read. */
-  stallTimeoutMs = 0;
-  readonly #source: Readable;
+  readonly #source: Source;
+  readonly #stallTimeoutMs: number;
   #chunks: Uint8Array[] = [];
   #attached = false;
   #ended = false;
   #failure: Error | undefined;
   #waiter: Waiter | undefined;
 
-  constructor(source: Readable) {
+  /** `stallTimeoutMs` is how long {@link read} waits for the next piece; 0 means for ever. */
+  private constructor(source: Source, stallTimeoutMs: number) {
     this.#source = source;
+    this.#stallTimeoutMs = stallTimeoutMs;
   }
 
-  /** Whether the whole body has been read. */
-  get complete(): boolean {
-    return (this.#ended && this.#chunks.length === 0) || this.#source.readableEnded;
+  /** Returns the reader of a body: the one that is at work, or else a new one. */
+  static of(source: Readable, stallTimeoutMs: number): BodyReader {
+    return (source as Source)[kReader] ?? new BodyReader(source, stallTimeoutMs);
   }
 
   /** Returns the next piece; undefined at the end. Rejects if the client is gone or too slow. */
@@ -49,7 +54,8 @@ export class BodyReader implements AsyncIterable<Uint8Array> {
       return Promise.resolve(undefined);
     }
     return new Promise((resolve, reject) => {
-      const timer = this.stallTimeoutMs > 0 ? setTimeout(this.#onStall, this.stallTimeoutMs) : undefined;
+      const timer =
+        this.#stallTimeoutMs > 0 ? setTimeout(() => this.#stalled(), this.#stallTimeoutMs) : undefined;
       this.#waiter = { resolve, reject, timer };
     });
   }
@@ -60,11 +66,12 @@ export class BodyReader implements AsyncIterable<Uint8Array> {
     }
   }
 
-  /** Reads the rest and drops it, so that the connection can carry the next request. */
+  /** Reads the rest and drops it. Who still waits for a piece gets the end. */
   discard(): void {
-    this.#detach();
     this.#chunks = [];
     this.#ended = true;
+    this.#detach();
+    this.#take()?.resolve(undefined);
     this.#source.resume();
   }
 
@@ -78,18 +85,22 @@ export class BodyReader implements AsyncIterable<Uint8Array> {
     } else if (this.#source.destroyed) {
       this.#failure = clientGone();
     } else {
-      this.#source.on("data", this.#onData);
-      this.#source.on("end", this.#onEnd);
-      this.#source.on("error", this.#onGone);
-      this.#source.on("close", this.#onGone);
+      this.#source[kReader] = this;
+      this.#source
+        .on("data", this.#onData)
+        .on("end", this.#onEnd)
+        .on("error", this.#onGone)
+        .on("close", this.#onGone);
     }
   }
 
   #detach(): void {
-    this.#source.off("data", this.#onData);
-    this.#source.off("end", this.#onEnd);
-    this.#source.off("error", this.#onGone);
-    this.#source.off("close", this.#onGone);
+    this.#source[kReader] = undefined;
+    this.#source
+      .off("data", this.#onData)
+      .off("end", this.#onEnd)
+      .off("error", this.#onGone)
+      .off("close", this.#onGone);
   }
 
   #take(): Waiter | undefined {
@@ -119,15 +130,10 @@ export class BodyReader implements AsyncIterable<Uint8Array> {
     this.#fail(clientGone());
   };
 
-  readonly #onStall = (): void => {
-    this.#fail(
-      reasonError(
-        Code.DeadlineExceeded,
-        "DEADLINE_EXCEEDED",
-        `The request body paused for more than ${this.stallTimeoutMs} ms.`,
-      ),
-    );
-  };
+  #stalled(): void {
+    const message = `The request body paused for more than ${this.#stallTimeoutMs} ms.`;
+    this.#fail(reasonError(Code.DeadlineExceeded, "DEADLINE_EXCEEDED", message));
+  }
 
   #fail(error: Error): void {
     this.#failure ??= error;

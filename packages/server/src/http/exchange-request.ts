@@ -1,19 +1,19 @@
-import { Code, type ContextValues } from "@connectrpc/connect";
+import { Code, type ConnectError, type ContextValues } from "@connectrpc/connect";
 import { reasonError } from "@dragoman/rpc";
 import type { UniversalServerRequest } from "../connect-internals.ts";
 import type { BodyReader } from "./body-reader.ts";
-import { type Exchange, requestHeader } from "./exchange.ts";
+import type { Exchange, ExchangeWatcher } from "./exchange.ts";
 
 /**
  * An exchange as the request that Connect's handlers take.
  *
  * Headers, URL and signal are made only when somebody asks: our streaming handlers do not.
  */
-export class ExchangeRequest implements UniversalServerRequest {
+export class ExchangeRequest implements UniversalServerRequest, ExchangeWatcher {
   readonly exchange: Exchange;
   readonly contextValues?: ContextValues;
   #header: Headers | undefined;
-  #signal: AbortSignal | undefined;
+  #controller: AbortController | undefined;
 
   constructor(exchange: Exchange, contextValues?: ContextValues) {
     this.exchange = exchange;
@@ -39,48 +39,43 @@ export class ExchangeRequest implements UniversalServerRequest {
   }
 
   get header(): Headers {
-    if (this.#header === undefined) {
-      this.#header = new Headers();
-      for (const [name, value] of Object.entries(this.exchange.headers)) {
-        if (!name.startsWith(":") && value !== undefined) {
-          for (const one of Array.isArray(value) ? value : [value]) {
-            this.#header.append(name, one);
-          }
-        }
-      }
-    }
+    this.#header ??= this.exchange.headers();
     return this.#header;
   }
 
   get signal(): AbortSignal {
-    if (this.#signal === undefined) {
-      const controller = new AbortController();
-      this.#signal = controller.signal;
-      this.exchange.onAbort(() => controller.abort(clientGone()));
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      this.exchange.watch(this);
     }
-    return this.#signal;
+    return this.#controller.signal;
+  }
+
+  clientGone(): void {
+    this.#controller?.abort(clientGoneError());
   }
 }
 
 /** Returns a request header without making a `Headers` object where there is none yet. */
 export function headerOf(request: UniversalServerRequest, name: string): string | null {
   if (request instanceof ExchangeRequest) {
-    return requestHeader(request.exchange, name) ?? null;
+    return request.exchange.header(name) ?? null;
   }
   return request.header.get(name);
 }
 
-/** Calls back once when the caller of a request is gone. */
-export function onCallerGone(request: UniversalServerRequest, listener: (reason: unknown) => void): void {
+/** Tells the watcher once when the caller of a request is gone. */
+export function watchCaller(request: UniversalServerRequest, watcher: ExchangeWatcher): void {
   if (request instanceof ExchangeRequest) {
-    request.exchange.onAbort(() => listener(clientGone()));
+    request.exchange.watch(watcher);
   } else if (request.signal.aborted) {
-    listener(request.signal.reason);
+    watcher.clientGone();
   } else {
-    request.signal.addEventListener("abort", () => listener(request.signal.reason), { once: true });
+    request.signal.addEventListener("abort", () => watcher.clientGone(), { once: true });
   }
 }
 
-function clientGone() {
+/** Why calls end whose client is gone. Nobody is there to read it but the handler. */
+export function clientGoneError(): ConnectError {
   return reasonError(Code.Canceled, "UNSPECIFIED", "The client is gone.");
 }

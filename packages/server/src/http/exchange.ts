@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
 import type { BodyReader } from "./body-reader.ts";
 
@@ -10,6 +9,11 @@ export type DrainOutcome = "drained" | "closed" | "stalled";
 
 /** Why a response is broken off: `slow` because of its reader, `failed` because of us. */
 export type ResetReason = "failed" | "slow";
+
+/** Who wants to know that a client is gone. */
+export interface ExchangeWatcher {
+  clientGone(): void;
+}
 
 /**
  * One HTTP request and its response, alike for HTTP/1.1 and HTTP/2.
@@ -24,14 +28,19 @@ export interface Exchange {
   readonly scheme: "http" | "https";
   /** The Host header or `:authority`; undefined if the client sent none. */
   readonly authority: string | undefined;
-  readonly headers: IncomingHttpHeaders;
   readonly socket: Socket;
+  /** How long the body may pause; 0 means for ever. Set before the body is read. */
+  bodyStallTimeoutMs: number;
   readonly body: BodyReader;
   readonly headersSent: boolean;
   /** Whether the response can no longer be written. */
   readonly closed: boolean;
-  /** Calls back once when the client goes away before the response ended. At once if it is gone. */
-  onAbort(listener: () => void): void;
+  /** Returns a request header by its lower-case name; of one that came several times, the values joined. */
+  header(name: string): string | undefined;
+  /** All request headers, without pseudo headers. */
+  headers(): Headers;
+  /** Tells the watcher once if the client goes away before the response ended. At once if it is gone. */
+  watch(watcher: ExchangeWatcher): void;
   /** Sends the status and headers right away. `trailers` announces that {@link end} gets some. */
   writeHead(status: number, headers: HeaderFields, options?: { readonly trailers?: boolean }): void;
   /** Writes a piece; false if the next one should wait for {@link drained}. */
@@ -44,10 +53,4 @@ export interface Exchange {
   finished(timeoutMs: number): Promise<DrainOutcome>;
   /** Breaks the response off, so that no client can take it for complete. What was written may still arrive. */
   reset(reason: ResetReason): void;
-}
-
-/** Returns a header of the request; of one that came several times, the values joined by comma. */
-export function requestHeader(exchange: Exchange, name: string): string | undefined {
-  const value = exchange.headers[name];
-  return Array.isArray(value) ? value.join(", ") : value;
 }

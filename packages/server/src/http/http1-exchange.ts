@@ -1,7 +1,7 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { BodyReader } from "./body-reader.ts";
-import type { DrainOutcome, Exchange, HeaderFields, ResetReason } from "./exchange.ts";
+import type { DrainOutcome, Exchange, ExchangeWatcher, HeaderFields, ResetReason } from "./exchange.ts";
 import { waitFor } from "./wait.ts";
 
 /** How long a broken-off response may take to hand over what was written before. */
@@ -11,17 +11,16 @@ const lingerMs = 2_000;
 
 /** One HTTP/1.1 request and response. */
 export class Http1Exchange implements Exchange {
-  readonly body: BodyReader;
+  bodyStallTimeoutMs = 0;
   readonly target: string;
   readonly authority: string | undefined;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
-  #listeners: (() => void)[] = [];
+  #watcher: ExchangeWatcher | undefined;
 
   constructor(request: IncomingMessage, response: ServerResponse) {
     this.#request = request;
     this.#response = response;
-    this.body = new BodyReader(request);
     // What a proxy's client sends: GET http://host/path. Its authority wins over Host (RFC 9112, 3.2.2).
     const absolute = /^https?:\/\/([^/?#]*)(.*)$/i.exec(request.url ?? "");
     this.target = absolute ? absolute[2] || "/" : (request.url ?? "");
@@ -43,12 +42,12 @@ export class Http1Exchange implements Exchange {
     return "encrypted" in this.socket && this.socket.encrypted ? "https" : "http";
   }
 
-  get headers(): IncomingHttpHeaders {
-    return this.#request.headers;
-  }
-
   get socket(): Socket {
     return this.#request.socket;
+  }
+
+  get body(): BodyReader {
+    return BodyReader.of(this.#request, this.bodyStallTimeoutMs);
   }
 
   get headersSent(): boolean {
@@ -59,11 +58,26 @@ export class Http1Exchange implements Exchange {
     return this.#response.destroyed || this.#response.closed;
   }
 
-  onAbort(listener: () => void): void {
+  header(name: string): string | undefined {
+    const value = this.#request.headers[name];
+    return Array.isArray(value) ? value.join(", ") : value;
+  }
+
+  headers(): Headers {
+    const headers = new Headers();
+    for (const [name, values] of Object.entries(this.#request.headersDistinct)) {
+      for (const value of values ?? []) {
+        headers.append(name, value);
+      }
+    }
+    return headers;
+  }
+
+  watch(watcher: ExchangeWatcher): void {
     if (this.closed) {
-      listener();
+      watcher.clientGone();
     } else {
-      this.#listeners.push(listener);
+      this.#watcher = watcher;
     }
   }
 
@@ -139,12 +153,10 @@ export class Http1Exchange implements Exchange {
   }
 
   #onClose(): void {
-    const listeners = this.#listeners;
-    this.#listeners = [];
+    const watcher = this.#watcher;
+    this.#watcher = undefined;
     if (!this.#response.writableFinished) {
-      for (const listener of listeners) {
-        listener();
-      }
+      watcher?.clientGone();
     }
   }
 }

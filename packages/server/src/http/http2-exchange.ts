@@ -1,12 +1,7 @@
-import {
-  constants,
-  type IncomingHttpHeaders,
-  type OutgoingHttpHeaders,
-  type ServerHttp2Stream,
-} from "node:http2";
+import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import { BodyReader } from "./body-reader.ts";
-import type { DrainOutcome, Exchange, HeaderFields, ResetReason } from "./exchange.ts";
+import type { DrainOutcome, Exchange, ExchangeWatcher, HeaderFields, ResetReason } from "./exchange.ts";
 import { waitFor } from "./wait.ts";
 
 /** How long a broken-off stream may take to hand over what was written before. */
@@ -14,31 +9,39 @@ const flushTimeoutMs = 1_000;
 /** How long a client may go on sending a body that nobody wants, so that it reads the answer. */
 const lingerMs = 2_000;
 
-/** One HTTP/2 stream. */
+const kExchange = Symbol("exchange");
+type Stream = ServerHttp2Stream & { [kExchange]?: Http2Exchange };
+
+/**
+ * One HTTP/2 stream.
+ *
+ * What it adds to a stream stays for as long as the stream is open, so it is kept small: no closures,
+ * and of the headers the flat list that they came in.
+ */
 export class Http2Exchange implements Exchange {
   readonly httpVersion = "2.0";
-  readonly headers: IncomingHttpHeaders;
-  readonly #stream: ServerHttp2Stream;
-  #body: BodyReader | undefined;
-  #listeners: (() => void)[] = [];
-  #trailers: HeaderFields = {};
+  bodyStallTimeoutMs = 0;
+  readonly #stream: Stream;
+  readonly #rawHeaders: readonly string[];
+  #watcher: ExchangeWatcher | undefined;
+  #trailers: HeaderFields | undefined;
   #hasTrailers = false;
   #ended = false;
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
+  constructor(stream: ServerHttp2Stream, rawHeaders: readonly string[]) {
     this.#stream = stream;
-    this.headers = headers;
-    // The cause of every stream error is the client or a reset of ours; 'close' follows and tells.
-    stream.on("error", () => {});
-    stream.once("close", () => this.#onClose());
+    this.#rawHeaders = rawHeaders;
+    this.#stream[kExchange] = this;
+    stream.on("error", ignoreError);
+    stream.on("close", onStreamClose);
   }
 
   get method(): string {
-    return this.headers[":method"] ?? "";
+    return this.header(":method") ?? "";
   }
 
   get target(): string {
-    return this.headers[":path"] ?? "";
+    return this.header(":path") ?? "";
   }
 
   get scheme(): "http" | "https" {
@@ -46,7 +49,7 @@ export class Http2Exchange implements Exchange {
   }
 
   get authority(): string | undefined {
-    return this.headers[":authority"] ?? this.headers.host;
+    return this.header(":authority") ?? this.header("host");
   }
 
   get socket(): Socket {
@@ -55,8 +58,7 @@ export class Http2Exchange implements Exchange {
   }
 
   get body(): BodyReader {
-    this.#body ??= new BodyReader(this.#stream);
-    return this.#body;
+    return BodyReader.of(this.#stream, this.bodyStallTimeoutMs);
   }
 
   get headersSent(): boolean {
@@ -67,11 +69,33 @@ export class Http2Exchange implements Exchange {
     return this.#stream.closed || this.#stream.destroyed;
   }
 
-  onAbort(listener: () => void): void {
+  header(name: string): string | undefined {
+    let found: string | undefined;
+    for (let index = 0; index < this.#rawHeaders.length; index += 2) {
+      if (this.#rawHeaders[index] === name) {
+        const value = this.#rawHeaders[index + 1]!;
+        found = found === undefined ? value : `${found}${name === "cookie" ? "; " : ", "}${value}`;
+      }
+    }
+    return found;
+  }
+
+  headers(): Headers {
+    const headers = new Headers();
+    for (let index = 0; index < this.#rawHeaders.length; index += 2) {
+      const name = this.#rawHeaders[index]!;
+      if (!name.startsWith(":")) {
+        headers.append(name, this.#rawHeaders[index + 1]!);
+      }
+    }
+    return headers;
+  }
+
+  watch(watcher: ExchangeWatcher): void {
     if (this.closed) {
-      listener();
+      watcher.clientGone();
     } else {
-      this.#listeners.push(listener);
+      this.#watcher = watcher;
     }
   }
 
@@ -81,7 +105,7 @@ export class Http2Exchange implements Exchange {
     }
     if (options.trailers === true) {
       this.#hasTrailers = true;
-      this.#stream.once("wantTrailers", () => this.#sendTrailers());
+      this.#stream.on("wantTrailers", onWantTrailers);
     }
     const fields = { ":status": status, ...headers } as OutgoingHttpHeaders;
     this.#stream.respond(fields, { waitForTrailers: options.trailers === true });
@@ -100,7 +124,7 @@ export class Http2Exchange implements Exchange {
       : Promise.resolve("drained");
   }
 
-  end(trailers: HeaderFields = {}): void {
+  end(trailers?: HeaderFields): void {
     this.#ended = true;
     this.#trailers = trailers;
     if (!this.closed) {
@@ -110,21 +134,6 @@ export class Http2Exchange implements Exchange {
         }
       });
     }
-  }
-
-  #sendTrailers(): void {
-    this.#stream.sendTrailers({ ...this.#trailers } as OutgoingHttpHeaders);
-    this.#refuseRest();
-  }
-
-  /** Lets a client that still sends read the answer first; then tells it that nobody listens. */
-  #refuseRest(): void {
-    if (this.#stream.readableEnded || this.closed) {
-      return;
-    }
-    const timer = setTimeout(() => this.#stream.close(constants.NGHTTP2_NO_ERROR), lingerMs);
-    this.#stream.once("close", () => clearTimeout(timer));
-    this.body.discard();
   }
 
   async finished(timeoutMs: number): Promise<DrainOutcome> {
@@ -146,13 +155,39 @@ export class Http2Exchange implements Exchange {
     });
   }
 
-  #onClose(): void {
-    const listeners = this.#listeners;
-    this.#listeners = [];
+  /** For the listeners of the stream. */
+  onClose(): void {
+    const watcher = this.#watcher;
+    this.#watcher = undefined;
     if (!this.#ended) {
-      for (const listener of listeners) {
-        listener();
-      }
+      watcher?.clientGone();
     }
   }
+
+  /** For the listeners of the stream. */
+  sendTrailers(): void {
+    this.#stream.sendTrailers({ ...this.#trailers } as OutgoingHttpHeaders);
+    this.#refuseRest();
+  }
+
+  /** Lets a client that still sends read the answer first; then tells it that nobody listens. */
+  #refuseRest(): void {
+    if (this.#stream.readableEnded || this.closed) {
+      return;
+    }
+    const timer = setTimeout(() => this.#stream.close(constants.NGHTTP2_NO_ERROR), lingerMs);
+    this.#stream.once("close", () => clearTimeout(timer));
+    this.body.discard();
+  }
 }
+
+function onStreamClose(this: Stream): void {
+  this[kExchange]?.onClose();
+}
+
+function onWantTrailers(this: Stream): void {
+  this[kExchange]?.sendTrailers();
+}
+
+/** The cause of every stream error is the client or a reset of ours; 'close' follows and tells. */
+function ignoreError(): void {}

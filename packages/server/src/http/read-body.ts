@@ -12,13 +12,13 @@ const compressions = [compressionGzip, compressionBrotli];
  * encodings than gzip and br.
  */
 export async function readBody(request: ExchangeRequest, maxBytes: number): Promise<Uint8Array> {
-  const encoding = request.exchange.headers["content-encoding"] ?? "identity";
+  const encoding = request.exchange.header("content-encoding") ?? "identity";
   const compression = compressions.find(({ name }) => name === encoding);
   if (encoding !== "identity" && compression === undefined) {
     const message = `The content encoding "${encoding}" is not read here; gzip, br and identity are.`;
     throw reasonError(Code.Unimplemented, "UNSUPPORTED", message);
   }
-  if (Number(request.exchange.headers["content-length"] ?? 0) > maxBytes) {
+  if (Number(request.exchange.header("content-length") ?? 0) > maxBytes) {
     throw tooLarge(maxBytes);
   }
   const chunks: Uint8Array[] = [];

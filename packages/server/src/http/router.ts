@@ -6,7 +6,7 @@ import type { Limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import { corsHeaders, isPreflight, preflightResponse } from "./cors.ts";
 import { errorResponse } from "./error-response.ts";
-import { type Exchange, type HeaderFields, requestHeader } from "./exchange.ts";
+import type { Exchange, HeaderFields } from "./exchange.ts";
 import { ExchangeRequest } from "./exchange-request.ts";
 import { isAllowedOrigin, type OriginPolicy, originProblem, parseAuthority } from "./origins.ts";
 import { type HttpRoute, matchRoute } from "./routes.ts";
@@ -39,25 +39,18 @@ export class Router {
   /** Answers a request. Never throws. */
   readonly serve = (exchange: Exchange): void => {
     this.#open++;
-    void this.#serve(exchange).finally(() => {
-      this.#open--;
-    });
+    this.#respond(exchange)
+      .catch((error: unknown) => {
+        const shown = publicError(error, this.#options.log);
+        return errorResponse(shown, { contentType: exchange.header("content-type") });
+      })
+      .then((response) => writeResponse(exchange, response, this.#corsFields(exchange), this.#options))
+      .then(this.#closed, this.#closed);
   };
 
-  async #serve(exchange: Exchange): Promise<void> {
-    const { log, limits } = this.#options;
-    try {
-      const response = await this.#respond(exchange).catch((error: unknown) => {
-        return errorResponse(publicError(error, log), {
-          contentType: requestHeader(exchange, "content-type"),
-        });
-      });
-      await writeResponse(exchange, response, { limits, log, extraFields: this.#corsFields(exchange) });
-    } catch (error) {
-      log.error(`a request failed: ${exchange.method} ${exchange.target}`, error);
-      exchange.reset("failed");
-    }
-  }
+  readonly #closed = (): void => {
+    this.#open--;
+  };
 
   async #respond(exchange: Exchange): Promise<UniversalServerResponse> {
     const refusal = this.#refusal(exchange);
@@ -71,7 +64,7 @@ export class Router {
     }
     const match = matchRoute(this.#options.routes, exchange.method, path);
     if (match?.route) {
-      exchange.body.stallTimeoutMs = this.#options.limits.bodyStallTimeoutMs;
+      exchange.bodyStallTimeoutMs = this.#options.limits.bodyStallTimeoutMs;
       return match.route.handle(new ExchangeRequest(exchange), match.parameters);
     }
     return match ? methodNotAllowed(exchange, match.allowed) : notFound(exchange, path);
@@ -90,13 +83,13 @@ export class Router {
       );
     }
     const policy = this.#options.originPolicy();
-    const problem = originProblem(policy, authority, (name) => requestHeader(exchange, name));
+    const problem = originProblem(policy, authority, (name) => exchange.header(name));
     if (problem) {
       const { header, value } = problem;
       const message = `This server does not answer requests whose ${header} is ${value}; its operator can allow it.`;
       return refuse(exchange, Code.PermissionDenied, "FOREIGN_ORIGIN", message, { header, value });
     }
-    const origin = requestHeader(exchange, "origin");
+    const origin = exchange.header("origin");
     if (origin !== undefined && isPreflight(exchange) && isAllowedOrigin(policy, origin)) {
       return preflightResponse(exchange, origin);
     }
@@ -105,7 +98,7 @@ export class Router {
       const metadata = { limit: "maxConcurrentCalls", value: limits.maxConcurrentCalls };
       return refuse(exchange, Code.ResourceExhausted, "LIMIT_REACHED", message, metadata);
     }
-    const contentType = requestHeader(exchange, "content-type") ?? "";
+    const contentType = exchange.header("content-type") ?? "";
     if (exchange.method === "POST" && (contentType === "" || formContentType.test(contentType))) {
       return unsupportedMediaType(exchange);
     }
@@ -115,7 +108,7 @@ export class Router {
   async #call(exchange: Exchange, handler: UniversalHandler): Promise<UniversalServerResponse> {
     const { methodKind } = handler.method;
     if (methodKind === "unary" || methodKind === "server_streaming") {
-      exchange.body.stallTimeoutMs = this.#options.limits.bodyStallTimeoutMs;
+      exchange.bodyStallTimeoutMs = this.#options.limits.bodyStallTimeoutMs;
     }
     const response = await handler(new ExchangeRequest(exchange));
     if (response.status < 400 || response.body !== undefined) {
@@ -135,10 +128,10 @@ export class Router {
     }
   }
 
-  #corsFields(exchange: Exchange): HeaderFields {
-    const origin = requestHeader(exchange, "origin");
+  #corsFields(exchange: Exchange): HeaderFields | undefined {
+    const origin = exchange.header("origin");
     const allowed = origin !== undefined && isAllowedOrigin(this.#options.originPolicy(), origin);
-    return allowed && !isPreflight(exchange) ? corsHeaders(origin) : {};
+    return allowed && !isPreflight(exchange) ? corsHeaders(origin) : undefined;
   }
 }
 
@@ -150,11 +143,11 @@ function refuse(
   metadata: Record<string, string | number> = {},
 ): UniversalServerResponse {
   const error = reasonError(code, reason, message, { metadata });
-  return errorResponse(error, { contentType: requestHeader(exchange, "content-type") });
+  return errorResponse(error, { contentType: exchange.header("content-type") });
 }
 
 function notFound(exchange: Exchange, path: string): UniversalServerResponse {
-  const contentType = requestHeader(exchange, "content-type");
+  const contentType = exchange.header("content-type");
   // RPC clients expect UNIMPLEMENTED of a method that is not there.
   const code = rpcPath.test(path) ? Code.Unimplemented : Code.NotFound;
   const error = reasonError(code, "PATH_NOT_FOUND", `Nothing is served at ${path}.`, { metadata: { path } });
@@ -172,7 +165,7 @@ function methodNotAllowed(exchange: Exchange, allowed: readonly string[]): Unive
 }
 
 function unsupportedMediaType(exchange: Exchange): UniversalServerResponse {
-  const given = requestHeader(exchange, "content-type");
+  const given = exchange.header("content-type");
   const message =
     `The content type ${given ? `"${given}" is not served here` : "is missing"}. Send application/json for JSON, ` +
     "or one of the types of gRPC, gRPC-Web (binary) and Connect.";

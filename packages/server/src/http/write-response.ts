@@ -3,15 +3,17 @@ import { reasonError } from "@dragoman/rpc";
 import type { UniversalServerResponse } from "../connect-internals.ts";
 import type { Limits } from "../limits.ts";
 import type { Log } from "../log.ts";
-import type { Exchange, HeaderFields } from "./exchange.ts";
+import type { DrainOutcome, Exchange, HeaderFields } from "./exchange.ts";
 import { headerFields } from "./header-fields.ts";
 
 /** A response whose headers are kept as Node takes them, so that no `Headers` object is made. */
 export interface FieldsResponse extends UniversalServerResponse {
+  /** Whether the body is followed by trailers. */
+  readonly hasTrailers: boolean;
   /** The response headers, read when they are sent. */
   headerFields(): HeaderFields;
-  /** The trailers, read when the body has ended; undefined if the protocol has none. */
-  readonly trailerFields?: (() => HeaderFields) | undefined;
+  /** The trailers, read when the body has ended. */
+  trailerFields(): HeaderFields;
 }
 
 /** A response body. Rejecting means that the response must be broken off, not ended. */
@@ -29,12 +31,10 @@ export class BrokenOffError extends Error {
 export interface WriteOptions {
   readonly limits: Limits;
   readonly log: Log;
-  /** Headers that every response to this client gets. */
-  readonly extraFields?: HeaderFields;
 }
 
 /**
- * Writes a response to a client that may be slow or go away.
+ * Writes a response to a client that may be slow or go away. Never rejects.
  *
  * Holds at most `writeWindowBytes` per stream beyond one element of the body. A client that takes
  * nothing for `stallTimeoutMs` is closed: with the protocol's SLOW_READER error if it wakes up soon
@@ -43,95 +43,102 @@ export interface WriteOptions {
 export async function writeResponse(
   exchange: Exchange,
   response: UniversalServerResponse,
-  options: WriteOptions,
+  extraFields: HeaderFields | undefined,
+  { limits, log }: WriteOptions,
 ): Promise<void> {
   const body = response.body?.[Symbol.asyncIterator]();
-  const fields = isFields(response) ? response.headerFields() : headerFields(response.header);
-  const trailerFields = trailersOf(response);
   try {
-    exchange.writeHead(
-      response.status,
-      { ...fields, ...options.extraFields },
-      { trailers: trailerFields !== undefined },
-    );
-    if (body !== undefined) {
-      const outcome = await writeBody(exchange, body, options);
-      if (outcome === "closed") {
-        await body.return?.();
-        return;
+    writeHead(exchange, response, extraFields);
+    for (let next = await body?.next(); next !== undefined && next.done !== true; next = await body?.next()) {
+      if (exchange.closed) {
+        break;
       }
-      if (outcome === "stalled") {
-        await endStalled(exchange, body, trailerFields, options);
-        return;
+      const taken = await writePiece(exchange, next.value, limits);
+      if (taken === "stalled") {
+        log.warn(`closed a reader that took nothing for ${limits.stallTimeoutMs} ms: ${exchange.target}`);
+        return await endStalled(exchange, response, body, limits);
       }
     }
-    exchange.end(trailerFields?.());
+    if (exchange.closed) {
+      await body?.return?.();
+    } else {
+      exchange.end(trailersOf(response));
+    }
   } catch (error) {
     const gone = exchange.closed;
     exchange.reset("failed");
     await body?.return?.().catch(() => {});
     if (!gone && !(error instanceof BrokenOffError)) {
-      options.log.error(`a response failed: ${exchange.target}`, error);
+      log.error(`a response failed: ${exchange.target}`, error);
     }
   }
 }
 
-async function writeBody(exchange: Exchange, body: AsyncIterator<Uint8Array>, { limits }: WriteOptions) {
-  for (;;) {
-    const next = await body.next();
-    if (exchange.closed) {
-      return "closed";
-    }
-    if (next.done === true) {
-      return "drained";
-    }
-    const chunk = next.value;
-    // Large pieces go in slices, so that every slice that leaves shows that the reader is alive.
-    for (let start = 0; start < chunk.length; start += limits.writeWindowBytes) {
-      const end = start + limits.writeWindowBytes;
-      const slice = start === 0 && end >= chunk.length ? chunk : chunk.subarray(start, end);
-      if (!exchange.write(slice)) {
-        const outcome = await exchange.drained(limits.stallTimeoutMs);
-        if (outcome !== "drained") {
-          return outcome;
-        }
+/** Writes a piece and waits where the connection is full. Large pieces go in slices, each of which must be taken. */
+function writePiece(
+  exchange: Exchange,
+  piece: Uint8Array,
+  limits: Limits,
+): DrainOutcome | Promise<DrainOutcome> {
+  if (piece.length > limits.writeWindowBytes) {
+    return writeSlices(exchange, piece, limits);
+  }
+  return exchange.write(piece) ? "drained" : exchange.drained(limits.stallTimeoutMs);
+}
+
+async function writeSlices(exchange: Exchange, piece: Uint8Array, limits: Limits): Promise<DrainOutcome> {
+  for (let start = 0; start < piece.length; start += limits.writeWindowBytes) {
+    if (!exchange.write(piece.subarray(start, start + limits.writeWindowBytes))) {
+      const outcome = await exchange.drained(limits.stallTimeoutMs);
+      if (outcome !== "drained") {
+        return outcome;
       }
     }
   }
+  return "drained";
 }
 
 async function endStalled(
   exchange: Exchange,
-  body: AsyncIterator<Uint8Array>,
-  trailerFields: (() => HeaderFields) | undefined,
-  { limits, log }: WriteOptions,
+  response: UniversalServerResponse,
+  body: (AsyncIterator<Uint8Array> & { readonly lastSequence?: number | undefined }) | undefined,
+  limits: Limits,
 ): Promise<void> {
-  const sequence = "lastSequence" in body ? Number(body.lastSequence ?? 0) : 0;
-  const error = reasonError(
-    Code.ResourceExhausted,
-    "SLOW_READER",
-    `The reader took nothing for ${limits.stallTimeoutMs} ms. Attach again after the last sequence that arrived.`,
-    { metadata: { sequence } },
-  );
-  log.warn(`closed a reader that took nothing for ${limits.stallTimeoutMs} ms: ${exchange.target}`);
-  // A body that can say it in its protocol returns its last piece, any other rejects.
-  const last = await body.throw?.(error);
-  if (last?.value instanceof Uint8Array) {
-    exchange.write(last.value);
-  }
-  exchange.end(trailerFields?.());
-  if ((await exchange.finished(limits.stallTimeoutMs)) === "stalled") {
+  const message = `The reader took nothing for ${limits.stallTimeoutMs} ms. Attach again after the last sequence that arrived.`;
+  const metadata = { sequence: body?.lastSequence ?? 0 };
+  const error = reasonError(Code.ResourceExhausted, "SLOW_READER", message, { metadata });
+  try {
+    // A body that can say it in its protocol returns its last piece, any other rejects.
+    const last = await body?.throw?.(error);
+    if (last?.value instanceof Uint8Array) {
+      exchange.write(last.value);
+    }
+    exchange.end(trailersOf(response));
+    if ((await exchange.finished(limits.stallTimeoutMs)) === "stalled") {
+      exchange.reset("slow");
+    }
+  } catch {
     exchange.reset("slow");
   }
+}
+
+function writeHead(
+  exchange: Exchange,
+  response: UniversalServerResponse,
+  extra: HeaderFields | undefined,
+): void {
+  const fields = isFields(response) ? response.headerFields() : headerFields(response.header);
+  const trailers = isFields(response) ? response.hasTrailers : response.trailer !== undefined;
+  exchange.writeHead(response.status, extra ? { ...fields, ...extra } : fields, { trailers });
 }
 
 function isFields(response: UniversalServerResponse): response is FieldsResponse {
   return "headerFields" in response;
 }
 
-function trailersOf(response: UniversalServerResponse): (() => HeaderFields) | undefined {
+function trailersOf(response: UniversalServerResponse): HeaderFields | undefined {
   if (isFields(response)) {
-    return response.trailerFields;
+    return response.hasTrailers ? response.trailerFields() : undefined;
   }
-  return response.trailer ? () => headerFields(response.trailer) : undefined;
+  return response.trailer ? headerFields(response.trailer) : undefined;
 }

@@ -1,4 +1,6 @@
 import type { Http2Server, ServerHttp2Session } from "node:http2";
+import type { Exchange } from "../http/exchange.ts";
+import { Http2Exchange } from "../http/http2-exchange.ts";
 import type { Limits } from "../limits.ts";
 
 /** The receive window of a whole connection: what its clients may send ahead of the handlers that read it. */
@@ -7,11 +9,13 @@ const connectionWindowBytes = 4 << 20;
 /** The open HTTP/2 connections: closes idle and dead ones, and all of them in a drain. */
 export class Http2Sessions {
   readonly #limits: Limits;
+  readonly #onExchange: (exchange: Exchange) => void;
   readonly #sessions = new Set<ServerHttp2Session>();
   #draining = false;
 
-  constructor(server: Http2Server, limits: Limits) {
+  constructor(server: Http2Server, limits: Limits, onExchange: (exchange: Exchange) => void) {
     this.#limits = limits;
+    this.#onExchange = onExchange;
     server.on("session", (session) => this.#add(session));
     // A connection's own errors end that connection only.
     server.on("sessionError", () => {});
@@ -41,11 +45,17 @@ export class Http2Sessions {
     }
     session.setLocalWindowSize(connectionWindowBytes);
     const stopKeepalive = keepAlive(session, this.#limits);
-    const stopIdle = closeWhenIdle(session, this.#limits.idleTimeoutMs);
+    const idle = new IdleTimer(session, this.#limits.idleTimeoutMs);
+    session.on("stream", (stream, _headers, _flags, rawHeaders) => {
+      idle.opened();
+      // One listener for all streams of the connection: what a stream adds stays as long as it is open.
+      stream.on("close", idle.closed);
+      this.#onExchange(new Http2Exchange(stream, rawHeaders));
+    });
     session.once("close", () => {
       this.#sessions.delete(session);
       stopKeepalive();
-      stopIdle();
+      idle.stop();
     });
   }
 }
@@ -82,26 +92,40 @@ function keepAlive(session: ServerHttp2Session, limits: Limits): () => void {
   };
 }
 
-/** Closes a connection that has had no stream for a while. */
-function closeWhenIdle(session: ServerHttp2Session, idleTimeoutMs: number): () => void {
-  if (idleTimeoutMs === 0) {
-    return () => {};
+/** Counts the streams of a connection, and closes it when it has had none for a while. */
+class IdleTimer {
+  readonly #session: ServerHttp2Session;
+  readonly #idleTimeoutMs: number;
+  #open = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(session: ServerHttp2Session, idleTimeoutMs: number) {
+    this.#session = session;
+    this.#idleTimeoutMs = idleTimeoutMs;
+    this.#arm();
   }
-  let open = 0;
-  let timer: NodeJS.Timeout | undefined;
-  const arm = () => {
-    timer = setTimeout(() => session.close(), idleTimeoutMs).unref();
+
+  /** A stream began. */
+  opened(): void {
+    this.#open++;
+    clearTimeout(this.#timer);
+  }
+
+  /** A stream ended. */
+  readonly closed = (): void => {
+    this.#open--;
+    if (this.#open === 0 && !this.#session.closed) {
+      this.#arm();
+    }
   };
-  session.on("stream", (stream) => {
-    open++;
-    clearTimeout(timer);
-    stream.once("close", () => {
-      open--;
-      if (open === 0 && !session.closed) {
-        arm();
-      }
-    });
-  });
-  arm();
-  return () => clearTimeout(timer);
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #arm(): void {
+    if (this.#idleTimeoutMs > 0) {
+      this.#timer = setTimeout(() => this.#session.close(), this.#idleTimeoutMs).unref();
+    }
+  }
 }

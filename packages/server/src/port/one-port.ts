@@ -4,7 +4,6 @@ import * as net from "node:net";
 import * as tls from "node:tls";
 import type { Exchange } from "../http/exchange.ts";
 import { Http1Exchange } from "../http/http1-exchange.ts";
-import { Http2Exchange } from "../http/http2-exchange.ts";
 import type { Limits } from "../limits.ts";
 import { answerClientError } from "./client-error.ts";
 import { Http2Sessions } from "./http2-sessions.ts";
@@ -50,7 +49,7 @@ export class OnePort {
     this.#limits = options.limits;
     this.#http1 = createHttp1(options, () => this.#draining);
     this.#http2 = createHttp2(options);
-    this.#sessions = new Http2Sessions(this.#http2, options.limits);
+    this.#sessions = new Http2Sessions(this.#http2, options.limits, options.onExchange);
     this.#front = options.tls ? this.#secureFront(options.tls) : this.#plainFront();
     this.#front.maxConnections = options.limits.maxConnections;
   }
@@ -196,7 +195,7 @@ function createHttp1(options: OnePortOptions, draining: () => boolean): http.Ser
   return server;
 }
 
-function createHttp2({ limits, onExchange }: OnePortOptions): http2.Http2Server {
+function createHttp2({ limits }: OnePortOptions): http2.Http2Server {
   const server = http2.createServer({
     settings: {
       maxConcurrentStreams: limits.maxStreamsPerConnection,
@@ -206,8 +205,6 @@ function createHttp2({ limits, onExchange }: OnePortOptions): http2.Http2Server 
     // Megabytes; Node's 10 refuse streams where many readers are slow at the same time.
     maxSessionMemory: 128,
   });
-  // Not 'request': that is Node's compatibility layer, which costs every stream a request and a response object.
-  server.on("stream", (stream, headers) => onExchange(new Http2Exchange(stream, headers)));
   server.on("error", () => {});
   return server;
 }

@@ -1,8 +1,9 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
-import { type ContextValues, createContextValues, type HandlerContext } from "@connectrpc/connect";
+import type { HandlerContext } from "@connectrpc/connect";
 import type { UniversalServerRequest } from "../connect-internals.ts";
 import type { HeaderFields } from "../http/exchange.ts";
 import { headerFields } from "../http/header-fields.ts";
+import { CallValues } from "./call-values.ts";
 
 /** What a call is, before it runs. */
 export interface CallContextInit {
@@ -23,9 +24,13 @@ export interface CallContextInit {
  * somebody asks for it, because a thousand idle streams would hold it for nothing.
  */
 export class CallContext implements HandlerContext {
-  readonly #init: CallContextInit;
+  readonly method: DescMethod;
+  readonly protocolName: string;
+  readonly values: CallValues;
+  readonly #request: UniversalServerRequest;
   readonly #deadline: number | undefined;
-  #values: ContextValues | undefined;
+  readonly #responseFields: HeaderFields;
+  readonly #trailerFields: HeaderFields;
   #controller: AbortController | undefined;
   #aborted = false;
   #reason: unknown;
@@ -33,46 +38,38 @@ export class CallContext implements HandlerContext {
   #responseTrailer: Headers | undefined;
 
   constructor(init: CallContextInit) {
-    this.#init = init;
+    this.method = init.method;
+    this.protocolName = init.protocolName;
+    this.values = new CallValues(init.request.contextValues);
+    this.#request = init.request;
     this.#deadline = init.timeoutMs === undefined ? undefined : Date.now() + init.timeoutMs;
-  }
-
-  get method(): DescMethod {
-    return this.#init.method;
+    this.#responseFields = init.responseFields;
+    this.#trailerFields = init.trailerFields;
   }
 
   get service(): DescService {
-    return this.#init.method.parent;
-  }
-
-  get protocolName(): string {
-    return this.#init.protocolName;
+    return this.method.parent;
   }
 
   get requestMethod(): string {
-    return this.#init.request.method;
+    return this.#request.method;
   }
 
   get url(): string {
-    return this.#init.request.url;
+    return this.#request.url;
   }
 
   get requestHeader(): Headers {
-    return this.#init.request.header;
-  }
-
-  get values(): ContextValues {
-    this.#values ??= this.#init.request.contextValues ?? createContextValues();
-    return this.#values;
+    return this.#request.header;
   }
 
   get responseHeader(): Headers {
-    this.#responseHeader ??= toHeaders(this.#init.responseFields);
+    this.#responseHeader ??= toHeaders(this.#responseFields);
     return this.#responseHeader;
   }
 
   get responseTrailer(): Headers {
-    this.#responseTrailer ??= toHeaders(this.#init.trailerFields);
+    this.#responseTrailer ??= toHeaders(this.#trailerFields);
     return this.#responseTrailer;
   }
 
@@ -86,8 +83,11 @@ export class CallContext implements HandlerContext {
     return this.#controller.signal;
   }
 
-  readonly timeoutMs = (): number | undefined =>
-    this.#deadline === undefined ? undefined : this.#deadline - Date.now();
+  /** A function of its own: handlers may take it out of the context. */
+  get timeoutMs(): () => number | undefined {
+    const deadline = this.#deadline;
+    return () => (deadline === undefined ? undefined : deadline - Date.now());
+  }
 
   /** Aborts the signal, whether or not somebody listens. Only the first call counts. */
   abort(reason: unknown): void {
@@ -100,12 +100,12 @@ export class CallContext implements HandlerContext {
 
   /** The response headers as they are to be sent. */
   responseFields(): HeaderFields {
-    return this.#responseHeader ? headerFields(this.#responseHeader) : this.#init.responseFields;
+    return this.#responseHeader ? headerFields(this.#responseHeader) : this.#responseFields;
   }
 
   /** The trailers as they are to be sent. */
   trailerFields(): HeaderFields {
-    return this.#responseTrailer ? headerFields(this.#responseTrailer) : this.#init.trailerFields;
+    return this.#responseTrailer ? headerFields(this.#responseTrailer) : this.#trailerFields;
   }
 }
 

@@ -11,11 +11,14 @@ import type { CallContext } from "./call-context.ts";
 /** A method whose response is a stream, with its implementation. */
 export type StreamSpec = Extract<MethodImplSpec, { kind: "server_streaming" | "bidi_streaming" }>;
 
+/** The request messages of a call. */
+export type StreamInput = AsyncIterable<MessageShape<DescMessage>>;
+
 /** A call that runs. */
 export interface Invocation {
   readonly messages: AsyncIterator<MessageInitShape<DescMessage>>;
-  /** Takes over trailers that an interceptor replaced. Call it after the last message. */
-  finish(): void;
+  /** Trailers that an interceptor put in place of the call's own; complete after the last message. */
+  readonly trailer: Headers | undefined;
 }
 
 type AnyFn = ReturnType<Interceptor>;
@@ -29,7 +32,7 @@ type AnyFn = ReturnType<Interceptor>;
 export async function invokeStream(
   spec: StreamSpec,
   context: CallContext,
-  input: AsyncIterable<MessageShape<DescMessage>>,
+  input: StreamInput,
   interceptors: readonly Interceptor[],
 ): Promise<Invocation> {
   const request = streamRequest(spec, context, input);
@@ -43,11 +46,26 @@ export async function invokeStream(
   };
   const next = interceptors.reduceRight((inner, interceptor) => interceptor(inner), call);
   const response = (await next(request)) as StreamResponse;
-  copyIfReplaced(response, "header", () => context.responseHeader);
+  const header = replacedHeaders(response, "header");
+  if (header) {
+    replaceHeaders(context.responseHeader, header);
+  }
   return {
     messages: response.message[Symbol.asyncIterator](),
-    finish: () => copyIfReplaced(response, "trailer", () => context.responseTrailer),
+    trailer: replacedHeaders(response, "trailer"),
   };
+}
+
+/** Makes `target` equal to `given`. */
+export function replaceHeaders(target: Headers, given: Headers): void {
+  if (given !== target) {
+    for (const name of [...target.keys()]) {
+      target.delete(name);
+    }
+    given.forEach((value, name) => {
+      target.append(name, value);
+    });
+  }
 }
 
 /** Makes a full message of what an implementation yields; a full message stays the same object. */
@@ -138,17 +156,10 @@ function replaced<K extends "header" | "signal" | "contextValues">(
   return same || seen[key] === own() ? undefined : seen[key];
 }
 
-function copyIfReplaced(response: StreamResponse, key: "header" | "trailer", target: () => Headers): void {
+/** The headers of a response, if an interceptor replaced them; the call's own are made on demand. */
+function replacedHeaders(response: StreamResponse, key: "header" | "trailer"): Headers | undefined {
   const given: unknown = Object.getOwnPropertyDescriptor(response, key)?.value;
-  if (given instanceof Headers && given !== target()) {
-    const own = target();
-    for (const name of [...own.keys()]) {
-      own.delete(name);
-    }
-    given.forEach((value, name) => {
-      own.append(name, value);
-    });
-  }
+  return given instanceof Headers ? given : undefined;
 }
 
 async function single<T>(messages: AsyncIterable<T>): Promise<T> {

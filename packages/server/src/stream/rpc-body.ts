@@ -9,15 +9,16 @@ import { framedMessages, sendableFrames } from "./ready-frames.ts";
 import type { StreamCall } from "./stream-call.ts";
 import type { Wire } from "./wires.ts";
 
-/** How the messages of one call are written. */
-export interface RpcBodyOptions {
+/** How the messages of the calls of one method are written on one wire. */
+export interface RpcFormat {
   readonly wire: Wire;
   readonly binary: boolean;
   readonly serialize: (message: MessageShape<DescMessage>) => Uint8Array;
   readonly log: Log;
 }
 
-const done = { done: true, value: undefined } as const;
+type Piece = IteratorResult<Uint8Array, undefined>;
+const done: Piece = { done: true, value: undefined };
 
 /**
  * The response body of a streaming RPC: one piece per element of the stream.
@@ -27,17 +28,17 @@ const done = { done: true, value: undefined } as const;
 export class RpcBody implements ResponseBody {
   lastSequence: number | undefined;
   readonly #call: StreamCall;
-  readonly #options: RpcBodyOptions;
-  #waiting: Uint8Array[] = [];
+  readonly #format: RpcFormat;
+  #rest: Uint8Array | undefined;
   #ended = false;
-  #first: Promise<IteratorResult<Uint8Array, undefined>> | undefined;
+  #first: Promise<Piece> | undefined;
 
-  constructor(call: StreamCall, options: RpcBodyOptions) {
+  constructor(call: StreamCall, format: RpcFormat) {
     this.#call = call;
-    this.#options = options;
+    this.#format = format;
   }
 
-  /** Begins to read ahead by one piece, so that headers can wait for it. */
+  /** Begins to read ahead by one piece, so that headers can wait for it. Does not reject. */
   prefetch(): Promise<unknown> {
     this.#first = this.#pull();
     return this.#first;
@@ -47,71 +48,69 @@ export class RpcBody implements ResponseBody {
     return this;
   }
 
-  next(): Promise<IteratorResult<Uint8Array, undefined>> {
+  next(): Promise<Piece> {
     const first = this.#first;
-    if (first !== undefined) {
-      this.#first = undefined;
-      return first;
-    }
-    return this.#pull();
+    this.#first = undefined;
+    return first ?? this.#pull();
   }
 
   /** Ends the call with the error and returns the piece that says so, if the wire has one. */
-  async throw(error: unknown): Promise<IteratorResult<Uint8Array, undefined>> {
-    const shown = publicError(error, this.#options.log);
+  async throw(error: unknown): Promise<Piece> {
+    const shown = publicError(error, this.#format.log);
     this.#call.abort(shown);
-    this.#waiting = [];
     return this.#ended ? done : this.#end(shown);
   }
 
   /** Ends the call because nobody reads on. */
-  async return(): Promise<IteratorResult<Uint8Array, undefined>> {
+  async return(): Promise<Piece> {
     this.#call.close();
-    this.#waiting = [];
     this.#ended = true;
     return done;
   }
 
-  async #pull(): Promise<IteratorResult<Uint8Array, undefined>> {
-    for (;;) {
-      const piece = this.#waiting.shift();
-      if (piece !== undefined) {
-        return { done: false, value: piece };
-      }
-      if (this.#ended) {
-        return done;
-      }
-      try {
-        const message = await this.#call.next();
-        if (message === undefined) {
-          return this.#end(undefined);
-        }
-        this.#waiting = this.#pieces(message);
-      } catch (error) {
-        return this.#end(publicError(error, this.#options.log));
-      }
+  #pull(): Promise<Piece> {
+    const rest = this.#rest;
+    if (rest !== undefined) {
+      this.#rest = undefined;
+      return Promise.resolve({ done: false, value: rest });
     }
+    if (this.#ended) {
+      return Promise.resolve(done);
+    }
+    return this.#call.next().then(
+      (message) => (message === undefined ? this.#end(undefined) : this.#piece(message)),
+      (error: unknown) => this.#end(publicError(error, this.#format.log)),
+    );
   }
 
-  #end(error: ConnectError | undefined): IteratorResult<Uint8Array, undefined> {
+  #end(error: ConnectError | undefined): Piece {
     this.#ended = true;
-    const last = this.#options.wire.end(this.#call.context, error);
+    this.#rest = undefined;
+    const last = this.#format.wire.end(this.#call.context, error);
     return last ? { done: false, value: last } : done;
   }
 
-  #pieces(message: MessageShape<DescMessage>): Uint8Array[] {
-    const item = batchOf(message);
-    if (item === undefined) {
-      this.lastSequence = sequenceOf(message) ?? this.lastSequence;
-      return [this.#envelope(message)];
+  #piece(message: MessageShape<DescMessage>): Piece | Promise<Piece> {
+    try {
+      const item = batchOf(message);
+      if (item === undefined) {
+        this.lastSequence = sequenceOf(message) ?? this.lastSequence;
+        return { done: false, value: this.#envelope(message) };
+      }
+      const { pieces, error } = sendableFrames(item);
+      this.lastSequence = item.batch.lastSequence;
+      if (error) {
+        this.#call.abort(error);
+      }
+      const [first, rest] = this.#format.binary ? pieces : pieces.map((piece) => this.#reencoded(piece));
+      this.#rest = rest;
+      return first === undefined ? this.#pull() : { done: false, value: first };
+    } catch (error) {
+      // What a handler yielded cannot be encoded.
+      const shown = publicError(error, this.#format.log);
+      this.#call.abort(shown);
+      return this.#end(shown);
     }
-    const { pieces, error } = sendableFrames(item);
-    this.lastSequence = item.batch.lastSequence;
-    const sent = this.#options.binary ? [...pieces] : pieces.map((piece) => this.#reencoded(piece));
-    if (error) {
-      this.#call.abort(error);
-    }
-    return sent;
   }
 
   #reencoded(frames: Uint8Array): Uint8Array {
@@ -120,7 +119,7 @@ export class RpcBody implements ResponseBody {
   }
 
   #envelope(message: MessageShape<DescMessage>): Uint8Array {
-    return encodeEnvelope(0, this.#options.serialize(message));
+    return encodeEnvelope(0, this.#format.serialize(message));
   }
 }
 

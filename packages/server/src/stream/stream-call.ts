@@ -1,15 +1,22 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
-import { Code, type ConnectError, type Interceptor } from "@connectrpc/connect";
-import { deadlineError, readyBatches, reasonError } from "@dragoman/rpc";
+import type { ConnectError, Interceptor } from "@connectrpc/connect";
+import { deadlineError } from "@dragoman/rpc";
 import type { UniversalServerRequest } from "../connect-internals.ts";
-import type { HeaderFields } from "../http/exchange.ts";
-import { onCallerGone } from "../http/exchange-request.ts";
+import type { ExchangeWatcher, HeaderFields } from "../http/exchange.ts";
+import { clientGoneError, watchCaller } from "../http/exchange-request.ts";
 import { publicError } from "../interceptors/errors.ts";
 import type { Limits } from "../limits.ts";
 import type { Log } from "../log.ts";
-import type { ActiveCalls } from "./active-calls.ts";
+import type { AbortableCall, ActiveCalls } from "./active-calls.ts";
 import { CallContext } from "./call-context.ts";
-import { type Invocation, invokeStream, normalized, type StreamSpec } from "./invoke.ts";
+import {
+  type Invocation,
+  invokeStream,
+  normalized,
+  replaceHeaders,
+  type StreamInput,
+  type StreamSpec,
+} from "./invoke.ts";
 
 /** What every call of a server shares. */
 export interface CallHost {
@@ -30,7 +37,9 @@ export interface StreamCallInit {
 }
 
 /** Reads the request messages. Called once, when the call has been admitted. */
-export type ReadInput = () => Promise<AsyncIterable<MessageShape<DescMessage>>>;
+export type ReadInput = () => Promise<StreamInput>;
+
+type Message = MessageShape<DescMessage>;
 
 /**
  * One streaming call, from its request to its last message, whatever protocol it came over.
@@ -38,7 +47,7 @@ export type ReadInput = () => Promise<AsyncIterable<MessageShape<DescMessage>>>;
  * Every wait for the handler is raced against the deadline, the caller and the shutdown of the server:
  * a handler that ignores its signal delays nobody. Ends in exactly one way, and then frees all it held.
  */
-export class StreamCall {
+export class StreamCall implements AbortableCall, ExchangeWatcher {
   readonly context: CallContext;
   readonly spec: StreamSpec;
   readonly #host: CallHost;
@@ -53,18 +62,59 @@ export class StreamCall {
     this.#host = host;
     this.spec = init.spec;
     this.context = new CallContext({ trailerFields: {}, ...init, method: init.spec.method });
-    this.context.values.set(readyBatches, true);
     if (init.timeoutMs !== undefined) {
       this.#timer = setTimeout(() => this.abort(deadlineError()), init.timeoutMs);
     }
     host.calls.add(this);
-    onCallerGone(init.request, (reason) => this.abort(publicError(reason, host.log)));
+    watchCaller(init.request, this);
   }
 
   /** Begins to read the request and to call the implementation. {@link next} tells how it went. */
   start(readInput: ReadInput): void {
     this.#starting = this.#start(readInput);
     this.#starting.catch(() => {});
+  }
+
+  /** Returns the next message; undefined at the end. Rejects with an error for the client. */
+  next(): Promise<Message | undefined> {
+    if (this.#starting !== undefined) {
+      return this.#startedNext(this.#starting);
+    }
+    const invocation = this.#invocation;
+    if (this.#over || invocation === undefined) {
+      return this.#error === undefined ? Promise.resolve(undefined) : Promise.reject(this.#error);
+    }
+    return new Promise((resolve, reject) => {
+      this.#reject = reject;
+      invocation.messages.next().then(
+        (result) => this.#settle(result, resolve, reject),
+        (error) => reject(this.#fail(error)),
+      );
+    });
+  }
+
+  /** Ends the call with an error: what waits rejects with it, the implementation's signal aborts. */
+  abort(error: ConnectError): void {
+    if (!this.#over) {
+      const invocation = this.#invocation;
+      this.#end(error);
+      this.#reject?.(error);
+      if (invocation) {
+        stop(invocation);
+      }
+    }
+  }
+
+  /** Ends the call because nobody wants the rest of it. */
+  close(): void {
+    if (!this.#over) {
+      this.abort(clientGoneError());
+    }
+  }
+
+  /** The caller went away. */
+  clientGone(): void {
+    this.close();
   }
 
   async #start(readInput: ReadInput): Promise<void> {
@@ -77,47 +127,30 @@ export class StreamCall {
     }
   }
 
-  /** Returns the next message; undefined at the end. Rejects with an error for the client. */
-  async next(): Promise<MessageShape<DescMessage> | undefined> {
-    if (this.#starting !== undefined) {
-      await this.#starting;
-      this.#starting = undefined;
-    }
-    const invocation = this.#invocation;
-    if (this.#over || invocation === undefined) {
-      if (this.#error !== undefined) {
-        throw this.#error;
-      }
-      return undefined;
-    }
+  async #startedNext(starting: Promise<void>): Promise<Message | undefined> {
+    await starting;
+    this.#starting = undefined;
+    return this.next();
+  }
+
+  #settle(
+    result: IteratorResult<Parameters<typeof normalized>[1]>,
+    resolve: (message: Message | undefined) => void,
+    reject: (error: unknown) => void,
+  ): void {
     try {
-      const result = await this.#race(invocation.messages.next());
-      if (result.done === true) {
-        invocation.finish();
+      if (result.done !== true) {
+        resolve(normalized(this.spec, result.value));
+      } else if (!this.#over) {
+        const trailer = this.#invocation?.trailer;
+        if (trailer) {
+          replaceHeaders(this.context.responseTrailer, trailer);
+        }
         this.#end(undefined);
-        return undefined;
+        resolve(undefined);
       }
-      return normalized(this.spec, result.value);
     } catch (error) {
-      throw this.#fail(error);
-    }
-  }
-
-  /** Ends the call with an error: what waits rejects with it, the implementation's signal aborts. */
-  abort(error: ConnectError): void {
-    if (!this.#over) {
-      this.#end(error);
-      this.#reject?.(error);
-      if (this.#invocation) {
-        stop(this.#invocation);
-      }
-    }
-  }
-
-  /** Ends the call because nobody wants the rest of it. */
-  close(): void {
-    if (!this.#over) {
-      this.abort(reasonError(Code.Canceled, "UNSPECIFIED", "The client is gone."));
+      reject(this.#fail(error));
     }
   }
 
@@ -131,6 +164,7 @@ export class StreamCall {
     if (!this.#over) {
       this.#over = true;
       this.#error = error;
+      this.#invocation = undefined;
       clearTimeout(this.#timer);
       this.#host.calls.delete(this);
       this.context.abort(error);

@@ -1,14 +1,11 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
-import type { MethodImplSpec } from "@connectrpc/connect";
 import {
   assertByteStreamRequest,
   type Compression,
   compressionNegotiate,
   contentTypeMatcher,
-  createAsyncIterable,
   createMethodSerializationLookup,
   createMethodUrl,
-  type ProtocolHandlerFactory,
   pipe,
   transformDecompressEnvelope,
   transformParseEnvelope,
@@ -16,17 +13,20 @@ import {
   type UniversalHandler,
   type UniversalServerRequest,
   type UniversalServerResponse,
+  uResponseMethodNotAllowed,
   uResponseUnsupportedMediaType,
+  uResponseVersionNotSupported,
 } from "../connect-internals.ts";
 import { headerOf } from "../http/exchange-request.ts";
 import type { FieldsResponse, ResponseBody } from "../http/write-response.ts";
 import { settledOr } from "../settled-or.ts";
 import type { CallContext } from "./call-context.ts";
-import type { StreamSpec } from "./invoke.ts";
+import type { StreamInput, StreamSpec } from "./invoke.ts";
+import { OneMessage } from "./one-message.ts";
 import { readOneEnvelope } from "./request-envelope.ts";
-import { RpcBody } from "./rpc-body.ts";
+import { RpcBody, type RpcFormat } from "./rpc-body.ts";
 import { type CallHost, StreamCall } from "./stream-call.ts";
-import type { Wire } from "./wires.ts";
+import { type Wire, wires } from "./wires.ts";
 
 /** What the streaming handlers of a server share. */
 export interface StreamHandlerOptions extends CallHost {
@@ -34,69 +34,90 @@ export interface StreamHandlerOptions extends CallHost {
   readonly acceptCompression: Compression[];
 }
 
-/**
- * Makes the handlers that serve streaming RPCs on one wire.
- *
- * Beside what Connect's own do, they write ready batches as they are, send response headers without
- * waiting for the first message, and hold little while a stream is idle.
- */
-export function createStreamHandlerFactory(
-  options: StreamHandlerOptions,
-  wire: Wire,
-): ProtocolHandlerFactory {
-  const factory = (spec: MethodImplSpec): UniversalHandler => {
-    if (spec.kind !== "server_streaming" && spec.kind !== "bidi_streaming") {
-      throw new TypeError(`${spec.method.toString()} does not stream`);
-    }
-    return Object.assign(createHandler(options, wire, spec), {
-      protocolNames: [wire.protocolName],
-      allowedMethods: ["POST"],
-      supportedContentType: contentTypeMatcher(wire.contentType),
-      requestPath: createMethodUrl("/", spec.method),
-      service: spec.method.parent,
-      method: spec.method,
-    });
-  };
-  factory.protocolName = wire.protocolName;
-  return factory;
+/** One method on one wire in one format. */
+interface MethodFormat extends RpcFormat {
+  readonly parse: (data: Uint8Array) => MessageShape<DescMessage>;
 }
 
-function createHandler(options: StreamHandlerOptions, wire: Wire, spec: StreamSpec) {
-  const { limits } = options;
-  const limit = { readMaxBytes: limits.readMaxBytes, writeMaxBytes: 0xffffffff };
+/**
+ * Makes the handler of a streaming RPC for gRPC, gRPC-Web and Connect.
+ *
+ * Beside what Connect's own does, it writes ready batches as they are, sends response headers without
+ * waiting for the first message, and holds little while a stream is idle.
+ */
+export function createStreamHandler(spec: StreamSpec, options: StreamHandlerOptions): UniversalHandler {
+  const limit = { readMaxBytes: options.limits.readMaxBytes, writeMaxBytes: 0xffffffff };
   const io = createMethodSerializationLookup(spec.method, undefined, undefined, limit);
-  return async (request: UniversalServerRequest): Promise<UniversalServerResponse> => {
-    const type = wire.parseContentType(headerOf(request, "content-type"));
-    if (type === undefined) {
-      return uResponseUnsupportedMediaType;
+  const formats = wires.flatMap((wire) =>
+    [true, false].map((binary): MethodFormat => {
+      return {
+        wire,
+        binary,
+        parse: io.getI(binary).parse,
+        serialize: io.getO(binary).serialize,
+        log: options.log,
+      };
+    }),
+  );
+  const handle = async (request: UniversalServerRequest): Promise<UniversalServerResponse> => {
+    if (spec.kind === "bidi_streaming" && request.httpVersion.startsWith("1.")) {
+      // A client that waits for both directions would hang: closing the connection tells it.
+      return { ...uResponseVersionNotSupported, header: new Headers({ connection: "close" }) };
     }
-    const timeout = wire.parseTimeout(headerOf(request, wire.timeoutHeader), limits.maxTimeoutMs);
-    const compression = negotiate(options, wire, request);
-    const call = new StreamCall(options, {
-      spec,
-      protocolName: wire.protocolName,
-      request,
-      timeoutMs: timeout.error ? undefined : timeout.timeoutMs,
-      responseFields: type.binary ? wire.responseFields.binary : wire.responseFields.json,
-      trailerFields: wire.trailerFields,
-    });
-    const parse = io.getI(type.binary).parse;
-    const serialize = io.getO(type.binary).serialize;
-    const body = new RpcBody(call, { wire, binary: type.binary, serialize, log: options.log });
-    const refused = compression.error ?? timeout.error;
-    call.start(async () => {
-      if (refused) {
-        throw refused;
-      }
-      return readInput(spec, request, {
-        parse,
-        compression: compression.request,
-        maxBytes: limits.readMaxBytes,
-      });
-    });
-    await settledOr(body.prefetch(), limits.earlyHeadersMs);
-    return new RpcResponse(call.context, body, wire.httpTrailers);
+    if (request.method !== "POST") {
+      return uResponseMethodNotAllowed;
+    }
+    const format = formatOf(formats, headerOf(request, "content-type"));
+    return format ? respond(spec, options, format, request) : uResponseUnsupportedMediaType;
   };
+  return Object.assign(handle, {
+    protocolNames: wires.map(({ protocolName }) => protocolName),
+    allowedMethods: ["POST"],
+    supportedContentType: contentTypeMatcher(...wires.map(({ contentType }) => contentType)),
+    requestPath: createMethodUrl("/", spec.method),
+    service: spec.method.parent,
+    method: spec.method,
+  });
+}
+
+function formatOf(formats: readonly MethodFormat[], contentType: string | null): MethodFormat | undefined {
+  for (const wire of wires) {
+    const type = wire.parseContentType(contentType);
+    if (type) {
+      return formats.find((format) => format.wire === wire && format.binary === type.binary);
+    }
+  }
+  return undefined;
+}
+
+async function respond(
+  spec: StreamSpec,
+  options: StreamHandlerOptions,
+  format: MethodFormat,
+  request: UniversalServerRequest,
+): Promise<UniversalServerResponse> {
+  const { wire, binary } = format;
+  const { limits } = options;
+  const timeout = wire.parseTimeout(headerOf(request, wire.timeoutHeader), limits.maxTimeoutMs);
+  const compression = negotiate(options, wire, request);
+  const call = new StreamCall(options, {
+    spec,
+    protocolName: wire.protocolName,
+    request,
+    timeoutMs: timeout.error ? undefined : timeout.timeoutMs,
+    responseFields: binary ? wire.responseFields.binary : wire.responseFields.json,
+    trailerFields: wire.trailerFields,
+  });
+  const refused = compression.error ?? timeout.error;
+  call.start(async () => {
+    if (refused) {
+      throw refused;
+    }
+    return readInput(spec, request, format, compression.request, limits.readMaxBytes);
+  });
+  const body = new RpcBody(call, format);
+  await settledOr(body.prefetch(), limits.earlyHeadersMs);
+  return new RpcResponse(call.context, body, wire.httpTrailers);
 }
 
 function negotiate(options: StreamHandlerOptions, wire: Wire, request: UniversalServerRequest) {
@@ -104,15 +125,14 @@ function negotiate(options: StreamHandlerOptions, wire: Wire, request: Universal
   return compressionNegotiate(options.acceptCompression, requested, null, wire.acceptEncodingHeader);
 }
 
-interface InputOptions {
-  readonly parse: (data: Uint8Array) => MessageShape<DescMessage>;
-  readonly compression: Compression | null;
-  readonly maxBytes: number;
-}
-
-async function readInput(spec: StreamSpec, request: UniversalServerRequest, options: InputOptions) {
+async function readInput(
+  spec: StreamSpec,
+  request: UniversalServerRequest,
+  { parse }: MethodFormat,
+  compression: Compression | null,
+  maxBytes: number,
+): Promise<StreamInput> {
   assertByteStreamRequest(request);
-  const { parse, compression, maxBytes } = options;
   if (spec.kind === "bidi_streaming") {
     return pipe(
       request.body,
@@ -121,19 +141,19 @@ async function readInput(spec: StreamSpec, request: UniversalServerRequest, opti
       transformParseEnvelope({ parse, serialize: () => new Uint8Array() }),
     );
   }
-  return createAsyncIterable([parse(await readOneEnvelope(request.body, compression, maxBytes))]);
+  return new OneMessage(parse(await readOneEnvelope(request.body, compression, maxBytes)));
 }
 
 class RpcResponse implements FieldsResponse {
   readonly status = 200;
   readonly body: ResponseBody;
-  readonly trailerFields: FieldsResponse["trailerFields"];
+  readonly hasTrailers: boolean;
   readonly #context: CallContext;
 
-  constructor(context: CallContext, body: ResponseBody, httpTrailers: boolean) {
+  constructor(context: CallContext, body: ResponseBody, hasTrailers: boolean) {
     this.#context = context;
     this.body = body;
-    this.trailerFields = httpTrailers ? () => context.trailerFields() : undefined;
+    this.hasTrailers = hasTrailers;
   }
 
   get header(): Headers {
@@ -146,5 +166,9 @@ class RpcResponse implements FieldsResponse {
 
   headerFields() {
     return this.#context.responseFields();
+  }
+
+  trailerFields() {
+    return this.#context.trailerFields();
   }
 }
