@@ -300,3 +300,29 @@ test("lists page through runs and sessions and refuse a foreign token", async ()
     { sessionId: "t", runCount: 5, messageCount: 5 },
   ]);
 });
+
+test("a session can be made beforehand, with state, tools and context for all its runs", async () => {
+  const agent = echoAgent();
+  const { engine } = await engineWith(agent);
+  const tool = (name: string, description = "") => ({ name, description });
+  const options = {
+    tools: [tool("a"), tool("b")],
+    context: [{ description: "d", value: "v" }],
+    messageCountMax: 2,
+  };
+  await engine.createSession(key, options, { count: 1 });
+  await expect(engine.createSession(key)).rejects.toMatchObject({ reason: "SESSION_EXISTS" });
+  const seen = await runToEnd(engine, input("r1", [user("u1")], { tools: [tool("b", "own")] }));
+  expect(seen[0]?.sequence).toBe(4);
+  expect(agent.inputs[0]).toMatchObject({
+    state: { count: 1 },
+    tools: [tool("a"), tool("b", "own")],
+    context: [{ description: "d", value: "v" }],
+  });
+  const whole = await readAll(await engine.observeSession(key, attach(), false));
+  expect(types(whole).slice(0, 4)).toEqual(["RUN_STARTED", "STATE_SNAPSHOT", "RUN_FINISHED", "RUN_STARTED"]);
+  const more = runToEnd(engine, input("r2", [user("u2")]));
+  await expect(more).rejects.toMatchObject({ metadata: { limit: "message_count_max" } });
+  await engine.endSession(key, true);
+  expect(reduced(await readAll(await engine.observeSession(key, attach(), false))).state).toEqual({});
+});

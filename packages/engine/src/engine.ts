@@ -3,7 +3,8 @@ import type { Agent } from "@dragoman/agent";
 import type { Message } from "@dragoman/agui";
 import type { LogKey, Store } from "@dragoman/event-log";
 import { type Attachment, type AttachOptions, attachToRun, attachToSession } from "./attachment.ts";
-import type { InterruptInfo, RunInfo, SessionInfo } from "./entries.ts";
+import { appendChange } from "./change.ts";
+import type { InterruptInfo, RunInfo, SessionInfo, SessionOptions } from "./entries.ts";
 import { EngineError, quote } from "./errors.ts";
 import { completeLimits, type EngineLimits } from "./limits.ts";
 import { type ListRunsQuery, type ListSessionsQuery, listRuns, listSessions, type Page } from "./lists.ts";
@@ -143,35 +144,56 @@ export class Engine {
   }
 
   /** Makes a session. Rejects with SESSION_EXISTS. */
-  async createSession(key: LogKey, agentId: string): Promise<SessionView> {
+  async createSession(
+    key: LogKey,
+    options: SessionOptions = {},
+    initialState?: unknown,
+  ): Promise<SessionView> {
     if (this.#isClosing) throw shuttingDown();
-    if (await this.#sessions.exists(key)) {
-      throw new EngineError("SESSION_EXISTS", `there is a session ${quote(key.id)} already`, {
+    const exists = () => {
+      return new EngineError("SESSION_EXISTS", `there is a session ${quote(key.id)} already`, {
         session_id: key.id,
       });
-    }
-    return this.#sessions.useOrCreate(
-      key,
-      () => newSession(key, agentId, this.#now()),
-      async (session) => {
-        await session.saveInfo();
+    };
+    if (await this.#sessions.exists(key)) throw exists();
+    const info = () => ({ ...newSession(key, "", this.#now()), options });
+    return this.#sessions.useOrCreate(key, info, (session) =>
+      session.mutex.run(async () => {
+        if (!session.isNew) throw exists();
+        if (initialState === undefined) await session.saveInfo();
+        else {
+          const events = [{ type: "STATE_SNAPSHOT" as const, snapshot: initialState }];
+          await appendChange(session, { runId: newId(), origin: "state", events }, this.#now());
+        }
         return viewOf(session);
-      },
+      }),
     );
   }
 
-  /** Ends a session: cancels its runs and takes no more. An ended one is returned as it is. */
-  endSession(key: LogKey): Promise<SessionView> {
+  /**
+   * Ends a session: cancels its runs and takes no more. An ended one is returned as it is.
+   *
+   * With `dropState` the shared state is emptied, as an event like any other.
+   */
+  endSession(key: LogKey, dropState = false): Promise<SessionView> {
     return this.#sessions.use(key, async (session) => {
       if (session.info.state === "active") {
-        await session.saveInfo({ state: "ended", endTime: this.#now() });
+        await session.mutex.run(() => session.saveInfo({ state: "ended", endTime: this.#now() }));
         for (const run of [...session.queue, ...(session.active ? [session.active] : [])]) {
           await this.#runs.cancel(session, run, "the session was ended");
         }
-        await session.active?.ended;
+        await Promise.all(
+          [...session.queue, ...(session.active ? [session.active] : [])].map((run) => run.ended),
+        );
+        if (dropState) await session.mutex.run(() => this.#dropState(session));
       }
       return viewOf(session);
     });
+  }
+
+  async #dropState(session: Session): Promise<void> {
+    const events = [{ type: "STATE_SNAPSHOT" as const, snapshot: {} }];
+    await appendChange(session, { runId: newId(), origin: "state", events }, this.#now());
   }
 
   /** Ends a run as cancelled; the intent is durable when this resolves. An ended run is returned as it is. */

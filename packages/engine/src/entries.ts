@@ -1,4 +1,4 @@
-import type { Interrupt, ResumeEntry } from "@dragoman/agui";
+import type { Context, Interrupt, JsonObject, ResumeEntry, Tool } from "@dragoman/agui";
 import type { CatalogEntry } from "@dragoman/event-log";
 
 /** Where a run is in its life. */
@@ -46,6 +46,19 @@ export interface SessionInfo {
   readonly messageCount: number;
   readonly title: string;
   readonly endTime?: number;
+  readonly options?: SessionOptions;
+}
+
+/** How a session was made. */
+export interface SessionOptions {
+  /** Tools that every run is offered besides its own. */
+  readonly tools?: readonly Tool[];
+  /** Context that every run is given besides its own. */
+  readonly context?: readonly Context[];
+  /** How many messages its history may have; the engine's limit holds too. */
+  readonly messageCountMax?: number;
+  /** Facts of the client's own. */
+  readonly metadata?: JsonObject;
 }
 
 /** An interrupt as the catalog has it. */

@@ -3,6 +3,7 @@ import { FencedError, StoreClosedError } from "@dragoman/event-log";
 import type { ActiveRun } from "./active-run.ts";
 import type { InterruptInfo, RunInfo, RunState } from "./entries.ts";
 import type { ExecuteContext } from "./execute-run.ts";
+import { countMessages } from "./reconcile-messages.ts";
 import type { Session } from "./session.ts";
 
 /** How a run ended. */
@@ -76,9 +77,7 @@ async function writeEnding(session: Session, run: ActiveRun, ending: Ending, now
     warningCount: run.info.warningCount + ending.warningCount,
     droppedEventCount: run.info.droppedEventCount + ending.droppedEventCount,
   };
-  const messageCount = session.fold.messages.filter(
-    ({ role }) => role !== "activity" && role !== "reasoning",
-  ).length;
+  const messageCount = countMessages(session.fold.messages);
   const entries = session.entriesFor(info, { messageCount });
   writer.add([], [...entries, ...session.interruptEntries(interrupts), ...session.checkpointIfDue()]);
   await writer.flush();

@@ -7,6 +7,7 @@ import {
   type RunFinishedEvent,
   type RunStartedEvent,
 } from "@dragoman/agui";
+import { originOf } from "./change.ts";
 
 /** What a checkpoint keeps of a fold, so that a session opens without reading its whole log. */
 export interface FoldCheckpoint {
@@ -63,7 +64,7 @@ export class SessionFold {
   get stateRevision(): number {
     return this.#stateRevision;
   }
-  /** The state at the end of the last run, which clients send back without meaning a change. */
+  /** The state at the end of the last run of an agent, which clients send back without meaning a change. */
   get echoState(): unknown {
     return this.#echoState;
   }
@@ -90,7 +91,9 @@ export class SessionFold {
       case "RUN_FINISHED":
       case "RUN_ERROR":
         this.#lastTerminal = event;
-        this.#echoState = structuredClone(this.#reducer.state);
+        if (this.#lastStarted && originOf(this.#lastStarted) === "agent") {
+          this.#echoState = structuredClone(this.#reducer.state);
+        }
         break;
       case "STATE_SNAPSHOT":
       case "STATE_DELTA":

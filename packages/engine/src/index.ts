@@ -9,7 +9,7 @@ export {
   type SessionView,
   type StartedRun,
 } from "./engine.ts";
-export type { InterruptInfo, RunInfo, RunState, SessionInfo } from "./entries.ts";
+export type { InterruptInfo, RunInfo, RunState, SessionInfo, SessionOptions } from "./entries.ts";
 export { EngineError, type EngineErrorReason } from "./errors.ts";
 export { runErrorCodes } from "./execute-run.ts";
 export type { EngineLimits } from "./limits.ts";

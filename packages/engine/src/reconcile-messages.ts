@@ -23,6 +23,11 @@ function isOwnedByServer(message: Message): boolean {
   return message.role === "activity" || message.role === "reasoning";
 }
 
+/** How many messages people and agents wrote: activity and reasoning do not count. */
+export function countMessages(messages: readonly Message[]): number {
+  return messages.reduce((count, message) => (isOwnedByServer(message) ? count : count + 1), 0);
+}
+
 /**
  * Matches the messages of an input with the history by id.
  *

@@ -1,5 +1,5 @@
 import type { Agent } from "@dragoman/agent";
-import type { AguiEvent, Interrupt, RunAgentInput } from "@dragoman/agui";
+import type { AguiEvent, Interrupt, Message, RunAgentInput, Tool } from "@dragoman/agui";
 import type { Catalog } from "@dragoman/event-log";
 import type { ActiveRun, DisconnectPolicy } from "./active-run.ts";
 import { type InterruptInfo, type RunInfo, readEntry } from "./entries.ts";
@@ -7,6 +7,7 @@ import { EngineError, limitReached, quote } from "./errors.ts";
 import { type ResolvedInterrupts, resolveInterrupts } from "./interrupts.ts";
 import type { EngineLimits } from "./limits.ts";
 import {
+  countMessages,
   type HistoryMode,
   historyForAgent,
   type Reconciled,
@@ -73,7 +74,7 @@ export async function beginRun(
   const events = beginning(request, plan);
   await writeBeginning(session, request, run, plan, events, context);
   const repeat = plan.interrupts.remaining.map((info) => info.interrupt);
-  return { events, agentInput: repeat.length > 0 ? undefined : agentInput(input, plan), repeat };
+  return { events, agentInput: repeat.length > 0 ? undefined : agentInput(session, input, plan), repeat };
 }
 
 /** Checks a request against its session. Throws what {@link beginRun} would; writes nothing. */
@@ -88,10 +89,7 @@ export async function planRun(session: Session, request: RunRequest, context: St
       { head_sequence: String(session.headSequence) },
     );
   }
-  const { historyMessagesMax } = context.limits;
-  if (messages.history.length > historyMessagesMax) {
-    throw limitReached("historyMessagesMax", historyMessagesMax, "the history would have too many messages");
-  }
+  checkHistoryLength(session, messages.history, context.limits);
   const state = reconcileState(fold.state ?? {}, fold.echoState ?? {}, input.state);
   if (state.edited && ifStateRevision !== undefined && ifStateRevision !== fold.stateRevision) {
     throw new EngineError(
@@ -103,6 +101,17 @@ export async function planRun(session: Session, request: RunRequest, context: St
     );
   }
   return { messages, state, interrupts: await planInterrupts(session, request, context) };
+}
+
+function checkHistoryLength(session: Session, history: readonly Message[], limits: EngineLimits): void {
+  const { historyMessagesMax } = limits;
+  if (history.length > historyMessagesMax) {
+    throw limitReached("historyMessagesMax", historyMessagesMax, "the history would have too many messages");
+  }
+  const own = session.info.options?.messageCountMax;
+  if (own !== undefined && countMessages(history) > own) {
+    throw limitReached("message_count_max", own, "the history would have more messages than the session may");
+  }
 }
 
 async function planInterrupts(
@@ -230,7 +239,8 @@ export function inputRecord(session: Session, request: RunRequest, info: RunInfo
   });
 }
 
-function agentInput(input: RunAgentInput, plan: Plan): RunAgentInput {
+function agentInput(session: Session, input: RunAgentInput, plan: Plan): RunAgentInput {
+  const { tools = [], context = [] } = session.info.options ?? {};
   const { resume } = plan.interrupts;
   const pending = new Set(plan.interrupts.decided.flatMap(({ info }) => info.interrupt.toolCallId ?? []));
   const { resume: _resume, ...rest } = input;
@@ -239,10 +249,15 @@ function agentInput(input: RunAgentInput, plan: Plan): RunAgentInput {
     protocolVersion: "1.0",
     messages: historyForAgent(plan.messages.history, pending),
     state: plan.state.state,
-    tools: input.tools ?? [],
-    context: input.context ?? [],
+    tools: withoutRepeats([...tools, ...(input.tools ?? [])]),
+    context: [...context, ...(input.context ?? [])],
     ...(resume.length > 0 && { resume: [...resume] }),
   });
+}
+
+/** A tool of the request takes the place of one of the session that has its name. */
+function withoutRepeats(tools: readonly Tool[]): Tool[] {
+  return [...new Map(tools.map((tool) => [tool.name, tool])).values()];
 }
 
 /** The beginning of the first thing the user said. */

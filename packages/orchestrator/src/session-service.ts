@@ -1,10 +1,14 @@
-import type { ServiceImpl } from "@connectrpc/connect";
-import { messageToProto } from "@dragoman/agui";
+import { toJson } from "@bufbuild/protobuf";
+import { ValueSchema } from "@bufbuild/protobuf/wkt";
+import { Code, type ServiceImpl } from "@connectrpc/connect";
+import { contextFromMessage, messageToProto, toolFromMessage } from "@dragoman/agui";
 import {
+  type CreateSessionRequest,
   ObserveSessionResponseSchema,
   type SessionService,
 } from "@dragoman/contract/orchestrator/v1/session_service_pb";
-import { invalidPageToken, newId, pageSizeOf } from "@dragoman/engine";
+import { invalidPageToken, newId, pageSizeOf, type SessionOptions } from "@dragoman/engine";
+import { reasonError } from "@dragoman/rpc";
 import { attachOptions } from "./agui-service.ts";
 import { attachStream } from "./attach-stream.ts";
 import { mapErrors } from "./errors.ts";
@@ -19,7 +23,10 @@ export function createSessionService(options: CompleteOptions): ServiceImpl<type
     createSession: (request, context) =>
       mapErrors(async () => {
         const key = { namespace: namespaceOf(context), id: request.sessionId || newId() };
-        return { session: sessionViewMessage(await engine.createSession(key, "")) };
+        const initialState = request.initialState && toJson(ValueSchema, request.initialState);
+        return {
+          session: sessionViewMessage(await engine.createSession(key, optionsOf(request), initialState)),
+        };
       }),
     getSession: (request, context) =>
       mapErrors(async () => {
@@ -41,7 +48,7 @@ export function createSessionService(options: CompleteOptions): ServiceImpl<type
     endSession: (request, context) =>
       mapErrors(async () => {
         const key = { namespace: namespaceOf(context), id: request.sessionId };
-        return { session: sessionViewMessage(await engine.endSession(key)) };
+        return { session: sessionViewMessage(await engine.endSession(key, request.dropState)) };
       }),
     observeSession: (request, context) =>
       attachStream(ObserveSessionResponseSchema, context, () => {
@@ -64,6 +71,28 @@ export function createSessionService(options: CompleteOptions): ServiceImpl<type
           headSequence: BigInt(headSequence),
         };
       }),
+  };
+}
+
+/** The options of a session. Times are not kept yet, and what is not kept must not be accepted. */
+function optionsOf(request: CreateSessionRequest): SessionOptions {
+  const { options, tools, context } = request;
+  for (const name of ["expireAfter", "idleTimeout", "retention"] as const) {
+    if (options?.[name] === undefined) continue;
+    throw reasonError(
+      Code.Unimplemented,
+      "UNSUPPORTED",
+      `sessions of this server do not expire: leave options.${name} out`,
+      {
+        metadata: { field: `options.${name}` },
+      },
+    );
+  }
+  return {
+    ...(tools.length > 0 && { tools: tools.map(toolFromMessage) }),
+    ...(context.length > 0 && { context: context.map(contextFromMessage) }),
+    ...(options && options.messageCountMax > 0 && { messageCountMax: options.messageCountMax }),
+    ...(options?.metadata && { metadata: options.metadata }),
   };
 }
 

@@ -1,8 +1,14 @@
-import { create } from "@bufbuild/protobuf";
+import { create, type JsonObject } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type Run, RunSchema, RunState } from "@dragoman/contract/orchestrator/v1/run_pb";
 import { type Session, SessionSchema, SessionState } from "@dragoman/contract/orchestrator/v1/session_pb";
-import type { RunInfo, RunState as RunStateName, SessionInfo, SessionView } from "@dragoman/engine";
+import type {
+  RunInfo,
+  RunState as RunStateName,
+  SessionInfo,
+  SessionOptions,
+  SessionView,
+} from "@dragoman/engine";
 
 const runStates: Readonly<Record<RunStateName, RunState>> = {
   queued: RunState.QUEUED,
@@ -62,8 +68,13 @@ export function sessionMessage(info: SessionInfo): Session {
     runCount: BigInt(info.runCount),
     messageCount: BigInt(info.messageCount),
     title: info.title,
+    ...(info.options && { options: sessionOptions(info.options) }),
     ...(info.endTime !== undefined && { endTime: timestampFromMs(info.endTime) }),
   });
+}
+
+function sessionOptions({ messageCountMax = 0, metadata }: SessionOptions) {
+  return { messageCountMax, ...(metadata && { metadata: metadata as JsonObject }) };
 }
 
 /** The wire form of a session as it stands now. */

@@ -1,0 +1,58 @@
+import type { AguiEvent, RunStartedEvent } from "@dragoman/agui";
+import type { RunInfo, SessionInfo } from "./entries.ts";
+import type { Session } from "./session.ts";
+
+/** What changed a session outside of a run of an agent. */
+export type ChangeOrigin = "state" | "message";
+
+/** The key of RUN_STARTED.metadata that tells readers that no agent ran. It merges into no message. */
+const originKey = "dragoman-origin";
+
+/** Who made a run: `agent`, unless its RUN_STARTED says otherwise. */
+export function originOf(event: RunStartedEvent): string {
+  const origin = event.metadata?.[originKey];
+  return typeof origin === "string" ? origin : "agent";
+}
+
+/**
+ * Appends a change that no agent made as a small run of its own, all or nothing, so that every reader takes it
+ * in like any other run. Call it while holding the mutex of an idle session.
+ */
+export async function appendChange(
+  session: Session,
+  change: { readonly runId: string; readonly origin: ChangeOrigin; readonly events: readonly AguiEvent[] },
+  now: number,
+  changes: Partial<SessionInfo> = {},
+): Promise<void> {
+  const { runId, origin, events } = change;
+  const threadId = session.sessionId;
+  const metadata = { [originKey]: origin };
+  const writer = await session.write();
+  const firstSequence = writer.push({
+    type: "RUN_STARTED",
+    threadId,
+    runId,
+    protocolVersion: "1.0",
+    metadata,
+  });
+  for (const event of events) writer.push(event);
+  const lastSequence = writer.push({ type: "RUN_FINISHED", threadId, runId });
+  const info: RunInfo = {
+    namespace: session.key.namespace,
+    sessionId: threadId,
+    runId,
+    agentId: session.info.agentId,
+    createTime: now,
+    endTime: now,
+    state: "succeeded",
+    fingerprint: "",
+    inputRecord: 0,
+    firstSequence,
+    lastSequence,
+    origin,
+    warningCount: 0,
+    droppedEventCount: 0,
+  };
+  writer.add([], session.entriesFor(info, changes));
+  await session.flush();
+}
