@@ -205,6 +205,31 @@ describe("a run pipeline", () => {
     ]);
   });
 
+  it("upgrades what agents of AG-UI 0.x emit", () => {
+    const { events, warnings } = run(
+      { type: "THINKING_START", title: "Plan" },
+      { type: "THINKING_TEXT_MESSAGE_START" },
+      { type: "THINKING_TEXT_MESSAGE_CONTENT", delta: "hm" },
+      { type: "THINKING_TEXT_MESSAGE_END" },
+      { type: "THINKING_END" },
+      { type: "TOOL_CALL_START", toolCallId: "c", toolCallName: "f", parentMessageId: null },
+      { type: "TOOL_CALL_END", toolCallId: "c" },
+      finished,
+    );
+    expect(events.map(({ type }) => type)).toEqual([
+      "REASONING_START",
+      "REASONING_MESSAGE_START",
+      "REASONING_MESSAGE_CONTENT",
+      "REASONING_MESSAGE_END",
+      "REASONING_END",
+      "TOOL_CALL_START",
+      "TOOL_CALL_END",
+      "RUN_FINISHED",
+    ]);
+    expect(events[5]).toEqual({ type: "TOOL_CALL_START", toolCallId: "c", toolCallName: "f" });
+    expect(warnings).toEqual([{ rule: "old_dialect", message: expect.stringContaining("Plan") }]);
+  });
+
   it("says so when the terminal is missing", () => {
     const { pipeline, emitted } = run(start("m"));
     pipeline.finish();

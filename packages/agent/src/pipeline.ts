@@ -1,12 +1,14 @@
 import {
   type AguiEvent,
   createExpander,
+  createUpgrader,
   createVerifier,
   type Expander,
   encodeEvent,
   InvalidEventError,
   type RunErrorEvent,
   type RunFinishedEvent,
+  type Upgrader,
   type Verifier,
   ViolationError,
 } from "@dragoman/agui";
@@ -85,6 +87,9 @@ export function createRunPipeline(options: RunPipelineOptions): RunPipeline {
 class VerifiedPipeline implements RunPipeline {
   readonly #options: RunPipelineOptions;
   readonly #verifier: Verifier;
+  readonly #upgrader: Upgrader = createUpgrader({
+    onWarning: (message) => this.#warn("old_dialect", message),
+  });
   readonly #expander: Expander = createExpander();
   readonly #guard = new DeltaGuard();
   /** The event that is in the expander, to tell it from what it is expanded to. */
@@ -139,7 +144,7 @@ class VerifiedPipeline implements RunPipeline {
 
   #accept(output: AgentOutput): void {
     const isFirst = !this.#hasInput;
-    const read = readOutput(output, this.#warn);
+    const read = readOutput(output, this.#upgrader, this.#warn);
     if (read === undefined) return;
     this.#hasInput = true;
     const { event, bytes } = read;

@@ -5,6 +5,7 @@ import {
   InvalidEventError,
   parseEvent,
   UnknownEventTypeError,
+  type Upgrader,
 } from "@dragoman/agui";
 import type { AgentOutput, EncodedEvent } from "./agent.ts";
 import type { DeltaEvent } from "./delta-guard.ts";
@@ -25,6 +26,7 @@ export interface ReadOutput {
  */
 export function readOutput(
   output: AgentOutput,
+  upgrader: Upgrader,
   warn: (rule: string, message: string) => void,
 ): ReadOutput | undefined {
   try {
@@ -32,7 +34,7 @@ export function readOutput(
     const given = isReady ? output.event : output;
     const bytes = isReady ? output.bytes : undefined;
     if (isPlainDelta(given)) return { event: given, bytes };
-    const { event, warnings } = parseEvent(given);
+    const { event, warnings } = parseEvent(upgrader.push(given));
     for (const message of warnings) warn("unknown_property", message);
     if (bytes !== undefined && event === given) return { event, bytes };
     return isolate(event);
