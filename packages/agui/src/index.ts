@@ -11,6 +11,11 @@ export { type Frame, FrameEncoder, readFrames } from "./codec/frames.ts";
 export { encodeEventJson } from "./codec/json-text.ts";
 export { decodeValue, encodeValue } from "./codec/value.ts";
 export { MAX_VALUE_DEPTH } from "./codec/value-wire.ts";
+export { createDowngrader, type Downgrader, type DowngraderOptions } from "./compat/downgrade.ts";
+export { downgradeInput, downgradeMessage } from "./compat/downgrade-message.ts";
+export { type ConversionWarning, type PeerProfile, profileOf } from "./compat/profile.ts";
+export { createUpgrader, type Upgrader, type UpgraderOptions } from "./compat/upgrade.ts";
+export { upgradeInput, upgradeMessage } from "./compat/upgrade-input.ts";
 export { createExpander, type EmitEvent, type Expander, type ExpanderOptions } from "./expand/expander.ts";
 export { hasBinaryForm } from "./json/binary-form.ts";
 export {

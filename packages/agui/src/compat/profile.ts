@@ -1,0 +1,13 @@
+/** The dialects of AG-UI that peers speak: before 1.0, and 1.0 with all that follows it. */
+export type PeerProfile = "0.x" | "1.0";
+
+/** Receives, in words, what a conversion had to drop or to invent. */
+export type ConversionWarning = (message: string) => void;
+
+/**
+ * The profile of a peer by the `protocolVersion` it declares. None means 0.x, because peers before 1.0 know no
+ * such field; what is not a version is taken for one of the future.
+ */
+export function profileOf(protocolVersion: string | undefined): PeerProfile {
+  return protocolVersion === undefined || /^0\.\d+$/.test(protocolVersion) ? "0.x" : "1.0";
+}
