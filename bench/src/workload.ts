@@ -52,12 +52,14 @@ export function* mixEvents(cycles: number, threadId = "bench", runId = "bench"):
   yield { type: "RUN_FINISHED", threadId, runId, outcome: { type: "success" } };
 }
 
+const FIRST_IDS = { threadId: "bench", runId: "bench" };
+
 /** The one event of an idle stream: it shows the client that the stream is open. */
-export const firstEvent: AguiEvent = { type: "RUN_STARTED", threadId: "bench", runId: "idle" };
+export const firstEvent: AguiEvent = { type: "RUN_STARTED", ...FIRST_IDS };
 
 /** A delta that says when it was emitted, by a clock that all processes of a machine share. */
-export function stampedDelta(messageId = "stamped"): AguiEvent {
-  return { type: "TEXT_MESSAGE_CONTENT", messageId, delta: String(process.hrtime.bigint()) };
+function stampedDelta(): AguiEvent {
+  return { type: "TEXT_MESSAGE_CONTENT", messageId: "stamped", delta: String(process.hrtime.bigint()) };
 }
 
 /** How long ago a stamped delta was emitted, in microseconds. */
@@ -65,12 +67,23 @@ export function ageUs(delta: string): number {
   return Number(process.hrtime.bigint() - BigInt(delta)) / 1000;
 }
 
-/** Stamped deltas, one per interval, the first after a part of it that differs from stream to stream. */
-export async function* pacedEvents(count: number, intervalMs: number): AsyncGenerator<AguiEvent, void> {
+/** A run of stamped deltas, one per interval, the first after a part of it that differs from stream to stream. */
+export async function* pacedEvents(
+  plan: Plan & { kind: "paced" },
+  ids = FIRST_IDS,
+): AsyncGenerator<AguiEvent, void> {
+  yield { type: "RUN_STARTED", ...ids };
+  yield { type: "TEXT_MESSAGE_START", messageId: "stamped", role: "assistant" };
+  yield* stampedDeltas(plan.count, plan.intervalMs);
+  yield { type: "TEXT_MESSAGE_END", messageId: "stamped" };
+  yield { type: "RUN_FINISHED", ...ids };
+}
+
+async function* stampedDeltas(count: number, intervalMs: number): AsyncGenerator<AguiEvent, void> {
   let due = performance.now() + Math.random() * intervalMs;
   for (let index = 0; index < count; index++) {
     const waitMs = due - performance.now();
-    await new Promise((resolve) => setTimeout(resolve, Math.max(0, waitMs)));
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
     yield stampedDelta();
     due += intervalMs;
   }
@@ -88,7 +101,7 @@ export class Broadcast {
 
   /** Emits stamped deltas, one per interval, then ends. */
   async emit(count: number, intervalMs: number): Promise<void> {
-    for await (const event of pacedEvents(count, intervalMs)) {
+    for await (const event of stampedDeltas(count, intervalMs)) {
       for (const listener of this.#listeners) listener(event);
     }
     for (const listener of this.#listeners) listener(undefined);

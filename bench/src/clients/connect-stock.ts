@@ -1,7 +1,6 @@
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { AGUIService } from "@dragoman/contract/agent/v1/agui_service_pb";
-import { writePlan } from "../workload.ts";
 import { type ReadOrder, type ReadResult, readAll } from "./read.ts";
 
 /** Reads with the generated client over Connect for Node, as its documentation says. */
@@ -10,21 +9,13 @@ async function read(order: ReadOrder): Promise<ReadResult> {
   const sessionManager = new Http2SessionManager(baseUrl, {}, { settings: { initialWindowSize: 1 << 24 } });
   const client = createClient(AGUIService, createGrpcTransport({ baseUrl, sessionManager }));
   try {
-    return await readAll(
-      order,
-      async (input) => {
-        let events = 0;
-        let characters = 0;
-        for await (const { item } of client.runAgent({ input })) {
-          if (item.case !== "event") continue;
-          events++;
-          const { event } = item.value;
-          if (event.case === "textMessageContent") characters += event.value.delta.length;
-        }
-        return { events, characters };
-      },
-      writePlan,
-    );
+    return await readAll(order, async (input, tally) => {
+      for await (const { item } of client.runAgent({ input })) {
+        if (item.case !== "event") continue;
+        const { event } = item.value;
+        tally.count(event.case === "textMessageContent" ? event.value.delta : undefined);
+      }
+    });
   } finally {
     sessionManager.abort();
   }

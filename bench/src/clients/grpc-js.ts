@@ -1,11 +1,6 @@
 import { type ClientReadableStream, credentials } from "@grpc/grpc-js";
-import { loadAguiService } from "../peers/grpc-js-contract.ts";
-import { writePlan } from "../workload.ts";
+import { type GrpcJsItem, loadAguiService } from "../peers/grpc-js-contract.ts";
 import { type ReadOrder, type ReadResult, readAll } from "./read.ts";
-
-interface Item {
-  readonly event?: { readonly textMessageContent?: { readonly delta: string } };
-}
 
 /** Reads with grpc-js and @grpc/proto-loader, as their documentation says. */
 async function read(order: ReadOrder): Promise<ReadResult> {
@@ -14,20 +9,15 @@ async function read(order: ReadOrder): Promise<ReadResult> {
   try {
     return await readAll(
       order,
-      (input) =>
+      (input, tally) =>
         new Promise((resolve, reject) => {
-          let events = 0;
-          let characters = 0;
-          const call: ClientReadableStream<Item> = client.RunAgent?.({ input });
-          call.on("data", ({ event }: Item) => {
-            if (event === undefined) return;
-            events++;
-            characters += event.textMessageContent?.delta.length ?? 0;
+          const call: ClientReadableStream<GrpcJsItem> = client.RunAgent?.({ input });
+          call.on("data", ({ event }: GrpcJsItem) => {
+            if (event) tally.count(event.textMessageContent?.delta);
           });
           call.on("error", reject);
-          call.on("end", () => resolve({ events, characters }));
+          call.on("end", resolve);
         }),
-      writePlan,
     );
   } finally {
     client.close();

@@ -18,11 +18,15 @@ const END_FLAGS: Readonly<Record<Exclude<LoadProtocol, "sse">, number>> = {
   connect: 0x02,
 };
 
+/** The first byte of a stream item that has a place: heartbeats and preludes have none, and are no events here. */
+const SEQUENCE_TAG = 0x08;
+
 class EnvelopeCounter implements StreamCounter {
   readonly #endFlag: number;
   readonly #header = new Uint8Array(5);
   #headerBytes = 0;
   #skip = 0;
+  #isFirstByte = false;
   #events = 0;
   #hasEnded: boolean;
 
@@ -35,6 +39,8 @@ class EnvelopeCounter implements StreamCounter {
     let at = 0;
     while (at < chunk.length) {
       if (this.#skip > 0) {
+        if (this.#isFirstByte && chunk[at] === SEQUENCE_TAG) this.#events++;
+        this.#isFirstByte = false;
         const step = Math.min(this.#skip, chunk.length - at);
         this.#skip -= step;
         at += step;
@@ -49,8 +55,8 @@ class EnvelopeCounter implements StreamCounter {
     const [flags = 0, a = 0, b = 0, c = 0, d = 0] = this.#header;
     this.#headerBytes = 0;
     this.#skip = a * 2 ** 24 + (b << 16) + (c << 8) + d;
+    this.#isFirstByte = flags === 0;
     if (flags === this.#endFlag) this.#hasEnded = true;
-    else this.#events++;
   }
 
   events(): number {

@@ -8,7 +8,7 @@ import {
 } from "@dragoman/contract/agent/v1/agui_service_pb";
 import { readyItem } from "@dragoman/rpc";
 import { createServer, implement } from "@dragoman/server";
-import { firstEvent, mixEvents, pacedEvents, readPlan } from "../workload.ts";
+import { firstEvent, mixEvents, type Plan, pacedEvents, readPlan } from "../workload.ts";
 
 /** How many bytes are gathered before they are handed on, where events come faster than they leave. */
 const FLUSH_BYTES = 16_384;
@@ -17,7 +17,7 @@ const FLUSH_BYTES = 16_384;
 function runAgent(request: RunAgentRequest, context: HandlerContext): AsyncIterable<RunAgentResponse> {
   const plan = readPlan(request.input?.runId ?? "");
   if (plan.kind === "mix") return mix(plan.cycles);
-  if (plan.kind === "paced") return paced(plan.count, plan.intervalMs);
+  if (plan.kind === "paced") return paced(plan);
   if (plan.kind === "idle") return idle(context.signal);
   throw new Error(`no ${plan.kind} here`);
 }
@@ -32,10 +32,10 @@ async function* mix(cycles: number): AsyncGenerator<RunAgentResponse> {
   yield take(encoder);
 }
 
-async function* paced(count: number, intervalMs: number): AsyncGenerator<RunAgentResponse> {
+async function* paced(plan: Plan & { kind: "paced" }): AsyncGenerator<RunAgentResponse> {
   const encoder = new FrameEncoder();
   let sequence = 0;
-  for await (const event of pacedEvents(count, intervalMs)) {
+  for await (const event of pacedEvents(plan)) {
     encoder.append(++sequence, event);
     yield take(encoder);
   }

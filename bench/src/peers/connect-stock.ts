@@ -33,7 +33,7 @@ async function* runAgent(request: RunAgentRequest, context: HandlerContext): Asy
   if (plan.kind === "mix") {
     for (const event of mixEvents(plan.cycles)) yield toItem(++sequence, event);
   } else if (plan.kind === "paced") {
-    for await (const event of pacedEvents(plan.count, plan.intervalMs)) yield toItem(++sequence, event);
+    for await (const event of pacedEvents(plan)) yield toItem(++sequence, event);
   } else {
     yield toItem(++sequence, firstEvent);
     if (plan.kind === "idle")

@@ -17,6 +17,11 @@ export function loadAguiService(): ServiceClientConstructor {
   return agent.v1.AGUIService as ServiceClientConstructor;
 }
 
+/** A stream item as proto-loader reads it. */
+export interface GrpcJsItem {
+  readonly event?: { readonly textMessageContent?: { readonly delta: string } } | null;
+}
+
 /** A stream item as proto-loader's messages are made from. */
 export function toGrpcJsItem(sequence: number, event: AguiEvent): object {
   const { case: name, value } = contractEvent(event, toValue);

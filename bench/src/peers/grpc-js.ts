@@ -19,7 +19,7 @@ async function runAgent(call: Call): Promise<void> {
     }
     call.end();
   } else if (plan.kind === "paced") {
-    for await (const event of pacedEvents(plan.count, plan.intervalMs)) write(event);
+    for await (const event of pacedEvents(plan)) write(event);
     call.end();
   } else {
     write(firstEvent);
