@@ -25,6 +25,7 @@ export class ActiveRun {
   #resolveBegun: () => void = () => {};
   #isEnded = false;
   #attached = 0;
+  #onDetached: () => void = () => {};
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(info: RunInfo, policy: DisconnectPolicy, onAbandoned: () => void) {
@@ -56,11 +57,28 @@ export class ActiveRun {
 
   detach(): void {
     this.#attached--;
+    if (this.#attached === 0) this.#onDetached();
     if (this.#attached > 0 || this.#isEnded || this.#policy.action === "continue") return;
     this.#timer = setTimeout(() => {
       if (this.#attached === 0 && !this.#isEnded) this.#onAbandoned();
     }, this.#policy.graceMs);
     this.#timer.unref?.();
+  }
+
+  /**
+   * Waits for a short time until nobody is attached; returns whether that is so. Who closes a connection and
+   * starts a run at once must not be refused because the close is noticed later than the start.
+   */
+  async isAbandoned(graceMs: number): Promise<boolean> {
+    if (this.#attached > 0) {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      await new Promise<void>((resolve) => {
+        this.#onDetached = resolve;
+        timer = setTimeout(resolve, graceMs);
+      });
+      clearTimeout(timer);
+    }
+    return this.#attached === 0;
   }
 
   /** Its first events are durable. */

@@ -326,3 +326,24 @@ test("a session can be made beforehand, with state, tools and context for all it
   await engine.endSession(key, true);
   expect(reduced(await readAll(await engine.observeSession(key, attach(), false))).state).toEqual({});
 });
+
+test("who closes and starts again at once is not refused because the close is noticed late", async () => {
+  const agent = heldAgent();
+  const { engine } = await engineWith(agent);
+  const { attachment } = await engine.start(request(input("r1")), attach());
+  await agent.started;
+  const second = engine.start(request(input("r2")), attach());
+  setTimeout(() => attachment.close(), 20);
+  agent.release();
+  expect(types(await readAll((await second).attachment)).at(-1)).toBe("RUN_FINISHED");
+});
+
+test("an input that cannot be kept is refused and leaves no trace", async () => {
+  const { engine } = await engineWith(echoAgent(), { limits: { eventMaxBytes: 1_000 } });
+  const large = runToEnd(engine, input("r1", [user("u1", "x".repeat(2_000))]));
+  await expect(large).rejects.toMatchObject({
+    reason: "LIMIT_REACHED",
+    metadata: { limit: "eventMaxBytes" },
+  });
+  await expect(engine.getSession(key)).rejects.toMatchObject({ reason: "SESSION_NOT_FOUND" });
+});

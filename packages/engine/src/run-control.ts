@@ -21,6 +21,9 @@ export interface RunControlOptions {
   readonly closed: AbortSignal;
 }
 
+/** How long a start waits for the close of a connection to be noticed. */
+const closeNoticeMs = 250;
+
 /** Starts, queues, executes and cancels the runs of an engine. */
 export class RunControl {
   /** The runs that are active now. */
@@ -66,7 +69,8 @@ export class RunControl {
     if (!active) return false;
     const policy = request.ifActive ?? "default";
     if (policy === "queue") return true;
-    if (policy === "reject" || (policy === "default" && active.attached > 0))
+    if (policy === "reject") throw runIsActive(session, active.info);
+    if (policy === "default" && !(await active.isAbandoned(closeNoticeMs)))
       throw runIsActive(session, active.info);
     if (session.active) await this.cancel(session, session.active, "another run was started");
     await session.active?.ended;
