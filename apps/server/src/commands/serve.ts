@@ -39,6 +39,7 @@ export function addServe(program: Command): void {
     .option("--allow-host <host>", "a further name that this server is called by; repeatable", collect)
     .option("--drain-ms <ms>", "how long runs may go on after SIGTERM", "10000")
     .option("--heartbeat-ms <ms>", "how long a stream may be silent before a heartbeat", "15000")
+    .option("--read-max-bytes <n>", "the largest request", String(4 << 20))
     .option("--test-agents", "also serve the agents `script` and `script-unverified`, for tests")
     .addHelpText("after", help)
     .action(async (flags: ServeFlags) => {

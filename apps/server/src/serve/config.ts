@@ -20,6 +20,8 @@ export interface ServeConfig {
   readonly onDisconnect: { readonly action: "continue" | "cancel"; readonly graceMs: number };
   readonly drainMs: number;
   readonly heartbeatMs: number;
+  /** The largest request, in bytes. */
+  readonly readMaxBytes: number;
 }
 
 /** TLS; with `ca`, clients must show a certificate signed by it. */
@@ -51,6 +53,7 @@ export interface ServeFlags {
   readonly onDisconnect?: string;
   readonly drainMs?: string;
   readonly heartbeatMs?: string;
+  readonly readMaxBytes?: string;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -76,6 +79,7 @@ export function readConfig(flags: ServeFlags, environment: Environment): ServeCo
     onDisconnect: { action, graceMs },
     drainMs: integer("--drain-ms", flags.drainMs ?? "10000", 0, 3_600_000),
     heartbeatMs: integer("--heartbeat-ms", flags.heartbeatMs ?? "15000", 10, 3_600_000),
+    readMaxBytes: integer("--read-max-bytes", flags.readMaxBytes ?? String(4 << 20), 1024, 2 ** 30),
   };
 }
 

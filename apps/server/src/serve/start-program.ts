@@ -52,6 +52,7 @@ export async function startProgram(
     const server = createServer({
       services,
       protocols: [createAguiHttpProtocol()],
+      limits: { readMaxBytes: config.readMaxBytes },
       plainHttpOnly: !config.rpcEnabled,
       allowedOrigins: config.allowedOrigins,
       allowedHosts: config.allowedHosts,
