@@ -1,3 +1,15 @@
+export type {
+  EventBuilder,
+  EventBuilderOptions,
+  EventSource,
+  FinishOptions,
+  ReasoningOptions,
+  SubagentOptions,
+  TextOptions,
+  ToolCallOptions,
+} from "./build/builder.ts";
+export { createEventBuilder } from "./build/create-builder.ts";
+export { stateChange } from "./build/state-events.ts";
 export { EventBatch } from "./codec/batch.ts";
 export { createEventDecoder, decodeEvent, encodeEvent } from "./codec/binary.ts";
 export { decodeRunAgentInput, encodeRunAgentInput } from "./codec/entity-codec.ts";
