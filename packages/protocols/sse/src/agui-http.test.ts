@@ -283,6 +283,55 @@ describe("events that have only a JSON form", () => {
   });
 });
 
+describe("peers of AG-UI 0.x", () => {
+  const { protocolVersion: _version, ...old } = body;
+  const cancelled: AguiEvent = {
+    type: "RUN_FINISHED",
+    threadId: "t",
+    runId: "r",
+    outcome: { type: "cancelled" },
+  };
+
+  test("get what they can read, as server-sent events whatever they ask for", async () => {
+    services.steps = [
+      { batch: [started, delta("a"), cancelled] },
+      eventItem({ ...cancelled, runId: "r2" }, 4),
+    ];
+    const response = await post("/", old, { accept: "application/vnd.ag-ui.event+proto" });
+    expect(response.headers.get("content-type")).toBe("text/event-stream");
+    const got = await blocks(response);
+    expect(got.slice(0, 2)).toEqual([
+      `id: log-1:1\ndata: ${JSON.stringify(started)}`,
+      `id: log-1:2\ndata: ${JSON.stringify(delta("a"))}`,
+    ]);
+    expect(got.slice(2).map(dataOf)).toMatchObject([
+      { type: "RUN_ERROR", code: "cancelled" },
+      { type: "RUN_ERROR", code: "cancelled" },
+    ]);
+    expect(got[2]).toMatch(/^id: log-1:3\n/);
+  });
+
+  test("get events without a binary form as they are", async () => {
+    services.steps = [{ batch: [started, { jsonOnly: "null" }] }];
+    expect((await blocks(await post("/", old)))[1]).toBe("id: log-1:2\ndata: null");
+  });
+
+  test("may write their inputs as 0.x did", async () => {
+    const part = { type: "binary", mimeType: "image/png", url: "https://example.com/a.png" };
+    await (await post("/", { ...old, messages: [{ id: "u", role: "user", content: [part] }] })).text();
+    expect(lastRun().input?.messages).toHaveLength(1);
+    const current = { ...body, messages: [{ id: "u", role: "user", content: [part] }] };
+    expect((await post("/", current)).status).toBe(400);
+  });
+
+  test("are told apart on logs by the URL", async () => {
+    services.steps = [{ batch: [cancelled] }];
+    expect((await blocks(await get("/sessions/s/events"))).map(dataOf)).toEqual([cancelled]);
+    const old = await blocks(await get("/sessions/s/events?protocolVersion=0.0"));
+    expect(old.map(dataOf)).toMatchObject([{ type: "RUN_ERROR" }]);
+  });
+});
+
 describe("logs", () => {
   test("are read from the beginning, or after a place", async () => {
     expect((await blocks(await get("/sessions/s%2F1/events"))).map(dataOf)).toEqual(smallRun);

@@ -1,13 +1,11 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
-import { type AguiEvent, type EventBatch, eventFromMessage } from "@dragoman/agui";
+import { type AguiEvent, decodeEvent, type EventBatch, eventFromMessage, readFrames } from "@dragoman/agui";
 import type { RunAgentResponse } from "@dragoman/contract/agent/v1/agui_service_pb";
 import { batchOf, reasonError } from "@dragoman/rpc";
 import type { Form } from "./form.ts";
+import type { RewriteEvent } from "./peer.ts";
 import { endsWithTerminal, isTerminal } from "./terminal.ts";
-
-/** Rewrites events for a peer that reads only older ones: none, one or several for each. */
-export type RewriteEvent = (event: AguiEvent) => readonly AguiEvent[];
 
 /**
  * Turns the items of an event stream into bytes of one form.
@@ -73,10 +71,16 @@ export class EventWriter {
     return held.length === 0 ? bytes : Buffer.concat([held, bytes]);
   }
 
+  /** Rewrites a batch event by event. What has only a JSON form passes as it is: nobody knows what it means. */
   #rewritten(batch: EventBatch, rewrite: RewriteEvent): Uint8Array {
-    const pieces = batch
-      .events()
-      .map((event, index) => this.#bytes(rewrite(event), batch.firstSequence + index));
+    const pieces: Uint8Array[] = [];
+    readFrames(batch.frames, ({ sequence, start, end, json }) => {
+      if (json) {
+        pieces.push(this.#form.text(batch.frames.subarray(start, end), this.#idOf(sequence)));
+      } else {
+        pieces.push(this.#bytes(rewrite(decodeEvent(batch.frames, start, end)), sequence));
+      }
+    });
     return Buffer.concat(pieces);
   }
 
@@ -88,7 +92,7 @@ export class EventWriter {
     }
     this.isAtTerminal = isTerminal(event.type);
     this.lastSequence = Number(sequence);
-    const bytes = this.#bytes(this.#rewrite ? this.#rewrite(event) : [event], this.lastSequence);
+    const bytes = this.#bytes(this.#rewrite ? this.#rewrite(event) : event, this.lastSequence);
     return before.length === 0 ? bytes : Buffer.concat([before, bytes]);
   }
 
@@ -100,14 +104,14 @@ export class EventWriter {
     this.#held = undefined;
     this.isAtTerminal = isTerminal(event.type);
     this.lastSequence = sequence ?? this.lastSequence;
-    return this.#bytes(this.#rewrite ? this.#rewrite(event) : [event], sequence);
+    return this.#bytes(this.#rewrite ? this.#rewrite(event) : event, sequence);
   }
 
-  /** Writes what became of one event. Its place goes with the last piece: before that it is not whole. */
-  #bytes(events: readonly AguiEvent[], sequence: number | undefined): Uint8Array {
-    const id = sequence === undefined ? undefined : `${this.#logId}:${sequence}`;
-    return Buffer.concat(
-      events.map((event, index) => this.#form.event(event, index === events.length - 1 ? id : undefined)),
-    );
+  #bytes(event: AguiEvent | undefined, sequence: number | undefined): Uint8Array {
+    return event === undefined ? new Uint8Array() : this.#form.event(event, this.#idOf(sequence));
+  }
+
+  #idOf(sequence: number | undefined): string | undefined {
+    return sequence === undefined ? undefined : `${this.#logId}:${sequence}`;
   }
 }

@@ -13,6 +13,8 @@ export interface Form {
   batch(batch: EventBatch): Uint8Array;
   /** Writes one event, with its place in the log if it has one. */
   event(event: AguiEvent, id: string | undefined): Uint8Array;
+  /** Writes an event that is given as JSON text. Only where {@link carriesJsonOnly} says so. */
+  text(json: Uint8Array, id: string | undefined): Uint8Array;
   /** Writes what shows that the stream is alive. */
   heartbeat(): Uint8Array;
 }
@@ -26,10 +28,14 @@ export const sseForm: Form = {
   contentType: sseContentType,
   carriesJsonOnly: true,
   batch: (batch) => batch.sse(),
-  event: (event, id) =>
-    encoder.encode(`${id === undefined ? "" : `id: ${id}\n`}data: ${encodeEventJson(event)}\n\n`),
+  event: (event, id) => encoder.encode(block(encodeEventJson(event), id)),
+  text: (json, id) => encoder.encode(block(new TextDecoder().decode(json), id)),
   heartbeat: () => encoder.encode(": keep-alive\n\n"),
 };
+
+function block(json: string, id: string | undefined): string {
+  return `${id === undefined ? "" : `id: ${id}\n`}data: ${json}\n\n`;
+}
 
 /** AG-UI's binary form: a length of four bytes, then the event. It has neither ids nor heartbeats. */
 export const binaryForm: Form = {
@@ -44,6 +50,9 @@ export const binaryForm: Form = {
     new DataView(frame.buffer).setUint32(0, bytes.length);
     frame.set(bytes, 4);
     return frame;
+  },
+  text: () => {
+    throw new TypeError("JSON has no place among AG-UI's binary frames");
   },
   heartbeat: () => new Uint8Array(),
 };

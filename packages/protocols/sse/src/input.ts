@@ -1,6 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { Code, type ConnectError } from "@connectrpc/connect";
-import { InvalidInputError, inputToMessage, parseRunAgentInput, type RunAgentInput } from "@dragoman/agui";
+import {
+  InvalidInputError,
+  inputToMessage,
+  parseRunAgentInput,
+  profileOf,
+  type RunAgentInput,
+  upgradeInput,
+} from "@dragoman/agui";
 import type { RunAgentInput as RunAgentInputMessage } from "@dragoman/contract/agui/v1/input_pb";
 import { BadRequestSchema } from "@dragoman/contract/google/rpc/error_details_pb";
 import { reasonError } from "@dragoman/rpc";
@@ -15,7 +22,7 @@ const maxListed = 50;
  */
 export function readInput(body: Uint8Array): RunAgentInput {
   try {
-    return parseRunAgentInput(withIds(parseJson(body)));
+    return parseRunAgentInput(upgraded(withIds(parseJson(body))));
   } catch (error) {
     throw error instanceof InvalidInputError ? invalidInput(error) : error;
   }
@@ -39,11 +46,21 @@ function parseJson(body: Uint8Array): unknown {
 }
 
 function withIds(value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+  if (!isObject(value)) {
     return value;
   }
-  const { threadId, runId } = value as { threadId?: unknown; runId?: unknown };
-  return { ...value, threadId: threadId ?? randomUUID(), runId: runId ?? randomUUID() };
+  return { ...value, threadId: value.threadId ?? randomUUID(), runId: value.runId ?? randomUUID() };
+}
+
+/** Inputs of AG-UI 0.x have a dialect of their own. */
+function upgraded(value: unknown): unknown {
+  const version = isObject(value) ? value.protocolVersion : undefined;
+  const isOlder = version === undefined || version === null || profileOf(String(version)) === "0.x";
+  return isOlder ? upgradeInput(value) : value;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function invalidInput({ message, problems }: InvalidInputError): ConnectError {

@@ -34,7 +34,7 @@ export function observeSessionRoute(host: ProtocolHost, headerDelayMs: number): 
         request,
         headerDelayMs,
         readMessage,
-        ...writing(request, query),
+        ...writing(request, query, host),
       });
     },
   };
@@ -61,7 +61,7 @@ export function observeRunRoute(host: ProtocolHost, headerDelayMs: number): Http
         request,
         headerDelayMs,
         readMessage,
-        ...writing(request, query),
+        ...writing(request, query, host),
       });
     },
   };
@@ -84,9 +84,9 @@ function place(request: ExchangeRequest, query: URLSearchParams) {
 }
 
 /** How to write. Who asks for a log over HTTP is of today, unless the URL says otherwise. */
-function writing(request: ExchangeRequest, query: URLSearchParams) {
+function writing(request: ExchangeRequest, query: URLSearchParams, host: ProtocolHost) {
   const version = query.get("protocolVersion");
-  const rewrite = version === null ? undefined : rewriterFor(version);
+  const rewrite = version === null ? undefined : rewriterFor(version, host.log);
   const binary = chooseForm(request.exchange.header("accept")) === "binary" && rewrite === undefined;
   return { form: binary ? binaryForm : sseForm, rewrite };
 }

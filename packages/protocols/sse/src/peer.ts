@@ -1,11 +1,26 @@
-import type { RewriteEvent } from "./event-writer.ts";
+import { type AguiEvent, createDowngrader, profileOf } from "@dragoman/agui";
+import type { Log } from "@dragoman/server";
 
-/** Whether a declared version of AG-UI is older than 1.0; one that is not declared is. */
-export function isOlderPeer(protocolVersion: string | undefined): boolean {
-  return protocolVersion === undefined || /^0(\.|$)/.test(protocolVersion);
-}
+/** Turns an event into what a peer reads in its place; undefined if it gets nothing. */
+export type RewriteEvent = (event: AguiEvent) => AguiEvent | undefined;
 
-/** Returns what rewrites events for a peer; undefined if it reads all of them. */
-export function rewriterFor(protocolVersion: string | undefined): RewriteEvent | undefined {
-  return isOlderPeer(protocolVersion) ? undefined : undefined;
+/**
+ * Returns what rewrites the events of one stream for a peer of this version; undefined if it reads them as
+ * they are. A peer that declares none is of AG-UI 0.x, which knew no such field.
+ */
+export function rewriterFor(protocolVersion: string | undefined, log: Log): RewriteEvent | undefined {
+  const profile = profileOf(protocolVersion);
+  if (profile === "1.0") {
+    return undefined;
+  }
+  const downgrader = createDowngrader(profile, {
+    onWarning: (message) => log.warn(`for a peer of AG-UI ${profile}: ${message}`),
+  });
+  return (event) => {
+    let rewritten: AguiEvent | undefined;
+    downgrader.push(event, (given) => {
+      rewritten = given;
+    });
+    return rewritten;
+  };
 }

@@ -11,8 +11,9 @@ import {
   type UniversalServerResponse,
 } from "@dragoman/server";
 import { EventBody } from "./event-body.ts";
-import { EventWriter, type RewriteEvent } from "./event-writer.ts";
+import { EventWriter } from "./event-writer.ts";
 import type { Form } from "./form.ts";
+import type { RewriteEvent } from "./peer.ts";
 
 /** How one event stream is served. */
 export interface StreamOptions {

@@ -35,7 +35,7 @@ export function runRoute(path: string, host: ProtocolHost, headerDelayMs: number
       const input = readInput(await readBody(request, host.limits.readMaxBytes));
       const message = requestMessage(request, parameters, input);
       // A peer of AG-UI 0.x knows too few kinds of events in binary form.
-      const rewrite = rewriterFor(input.protocolVersion);
+      const rewrite = rewriterFor(input.protocolVersion, host.log);
       const binary = chooseForm(request.exchange.header("accept")) === "binary" && rewrite === undefined;
       return respondWithEvents({
         host,
