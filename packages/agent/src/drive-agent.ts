@@ -57,7 +57,7 @@ async function read(
   while (!stop.aborted) {
     let result: IteratorResult<AgentOutput>;
     try {
-      iterator ??= agent.run(input, context)[Symbol.asyncIterator]();
+      iterator ??= iterate(agent.run(input, context));
       result = await iterator.next();
     } catch (error) {
       if (!stop.aborted) pipeline.fail(error);
@@ -70,6 +70,13 @@ async function read(
     const held = options.backpressure?.();
     if (held !== undefined) await held;
   }
+}
+
+function iterate(events: AsyncIterable<AgentOutput> | undefined): AsyncIterator<AgentOutput> {
+  const iterator = events?.[Symbol.asyncIterator]?.();
+  if (iterator === undefined)
+    throw new TypeError("The agent's run returns no events: write it as async *run().");
+  return iterator;
 }
 
 /** Lets a generator run its `finally` blocks. Nobody waits for it, and what it throws has nobody to go to. */

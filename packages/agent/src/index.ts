@@ -1,4 +1,5 @@
 export type { Agent, AgentOutput, EncodedEvent, RunContext } from "./agent.ts";
+export { capabilitiesOf } from "./capabilities.ts";
 export { type DriveOptions, driveAgent } from "./drive-agent.ts";
 export { AgentError, AgentUnavailableError, runErrorCodes } from "./errors.ts";
 export {

@@ -416,6 +416,12 @@ describe("a resuming stream", () => {
     await waitUntil(() => host.calls[0]?.signal.aborted, "the server to notice");
   });
 
+  it("ends at once for who has all of an ended run", async () => {
+    const stream = client.observeRun({ sessionId: "t", runId: "r" }, { ...quick, afterSequence: log.length });
+    expect(await read(stream)).toEqual({ delivered: [], error: undefined });
+    expect(host.calls).toHaveLength(1);
+  });
+
   describe("with a prelude", () => {
     const prelude: AguiEvent[] = [
       { type: "RUN_STARTED", threadId: "t", runId: "r" },

@@ -55,6 +55,8 @@ export class ResumingStream implements AsyncIterableIterator<ClientEvent, undefi
   #attachedAt = 0;
   #progressAt = performance.now();
   #watchdog: ReturnType<typeof setInterval> | undefined;
+  /** What `take` came upon and could not throw. */
+  #failure: { readonly error: unknown } | undefined;
   #isWaiting = false;
   #isSilent = false;
   #isOver = false;
@@ -93,16 +95,21 @@ export class ResumingStream implements AsyncIterableIterator<ClientEvent, undefi
     if (this.#service === "unknown") await this.#stream?.wait();
   }
 
-  next(): Promise<IteratorResult<ClientEvent, undefined>> {
-    if (this.#stream !== undefined && !this.#isWaiting && !this.#isOver && !this.#signal.aborted) {
-      let value: EventItem | undefined;
-      try {
-        value = this.#poll(this.#stream);
-      } catch (error) {
-        return this.#queue(() => this.#recover(error).then(() => this.#advance()));
-      }
-      if (value !== undefined) return Promise.resolve({ done: false, value });
+  /** The next event, if it is here already: for who reads what has arrived without a promise for each event. */
+  take(): ClientEvent | undefined {
+    if (this.#stream === undefined || this.#isWaiting || this.#isOver || this.#signal.aborted)
+      return undefined;
+    try {
+      return this.#poll(this.#stream);
+    } catch (error) {
+      this.#failure = { error };
+      return undefined;
     }
+  }
+
+  next(): Promise<IteratorResult<ClientEvent, undefined>> {
+    const value = this.take();
+    if (value !== undefined) return Promise.resolve({ done: false, value });
     return this.#queue(() => this.#advance());
   }
 
@@ -134,6 +141,7 @@ export class ResumingStream implements AsyncIterableIterator<ClientEvent, undefi
     while (!this.#isOver) {
       try {
         if (this.#signal.aborted) throw abortedError(this.#signal);
+        this.#throwFailure();
         const stream = this.#stream ?? this.#attach();
         const value = this.#poll(stream);
         if (value !== undefined) return { done: false, value };
@@ -144,6 +152,12 @@ export class ResumingStream implements AsyncIterableIterator<ClientEvent, undefi
       }
     }
     return { done: true, value: undefined };
+  }
+
+  #throwFailure(): void {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) throw failure.error;
   }
 
   /** The next event that is here, if any. */
@@ -258,7 +272,8 @@ export class ResumingStream implements AsyncIterableIterator<ClientEvent, undefi
         Code.Unavailable,
       );
     }
-    if (this.#plan.isRun) throw truncated("the run has no terminal event yet");
+    const hadAll = this.#plan.cursor !== undefined && this.#plan.cursor === this.#cursor;
+    if (this.#plan.isRun && !hadAll) throw truncated("the run has no terminal event yet");
     this.#finish();
   }
 

@@ -12,12 +12,16 @@ export function createHttp2Client(sessions: Http2Sessions): ByteClient {
   };
 }
 
+/** How often a call is made again that the server did not even look at. */
+const maxRefusals = 2;
+
 class Http2Exchange {
   readonly #sessions: Http2Sessions;
   readonly #sink: ByteSink;
   #stream: ClientHttp2Stream | undefined;
   #isPaused = false;
   #isOver = false;
+  #refusals = 0;
 
   constructor(sessions: Http2Sessions, sink: ByteSink) {
     this.#sessions = sessions;
@@ -33,7 +37,7 @@ class Http2Exchange {
       return this.#fail(error);
     }
     const stream = this.#stream;
-    this.#listen(stream);
+    this.#listen(stream, request);
     if (this.#isOver) {
       stream.close(constants.NGHTTP2_CANCEL);
       return;
@@ -60,7 +64,7 @@ class Http2Exchange {
     this.#stream?.resume();
   }
 
-  #listen(stream: ClientHttp2Stream): void {
+  #listen(stream: ClientHttp2Stream, request: ByteRequest): void {
     let trailer = new Headers();
     stream.on("response", (headers: IncomingHttpHeaders & { ":status"?: number }) => {
       if (!this.#isOver) this.#sink.onHeader(headers[":status"] ?? 0, toHeaders(headers));
@@ -74,12 +78,23 @@ class Http2Exchange {
       trailer = toHeaders(headers);
     });
     stream.on("end", () => {
-      if (this.#isOver) return;
+      if (this.#isOver || stream.rstCode === constants.NGHTTP2_REFUSED_STREAM) return;
       this.#isOver = true;
       this.#sink.onEnd(trailer);
     });
-    stream.on("error", (error) => this.#fail(error));
-    stream.on("close", () => this.#fail(new Error(`the stream was closed with code ${stream.rstCode}`)));
+    let failure: unknown;
+    stream.on("error", (error) => {
+      failure = error;
+    });
+    stream.on("close", () => {
+      if (this.#isOver) return;
+      // The server has not looked at the call: it is going away, and promises that making it again is safe.
+      if (stream.rstCode === constants.NGHTTP2_REFUSED_STREAM && this.#refusals++ < maxRefusals) {
+        void this.send(request);
+      } else {
+        this.#fail(failure ?? new Error(`the stream was closed with code ${stream.rstCode}`));
+      }
+    });
   }
 
   #fail(reason: unknown): void {

@@ -1,0 +1,131 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { type AgentCapabilities, capabilitiesFromMessage, type RunAgentInput } from "@dragoman/agui";
+import { type ClientEvent, errorReasonOf, type HeaderSource, type RunStream } from "@dragoman/client";
+import { createAgentClient, type NodeAgentClientOptions, type TlsOptions } from "@dragoman/client/node";
+import type { Agent, EncodedEvent, RunContext } from "./agent.ts";
+import { AgentError, AgentUnavailableError, runErrorCodes } from "./errors.ts";
+
+export { AgentError, AgentUnavailableError } from "./errors.ts";
+
+/** Where a remote agent is. */
+export interface RemoteAgentOptions {
+  /** The host that serves AGUIService: "http://127.0.0.1:7000", or "127.0.0.1:7000". */
+  readonly target: string;
+  /** The RPC wire. Default "grpc". */
+  readonly protocol?: NodeAgentClientOptions["protocol"];
+  /** Default "2"; "1.1" for gRPC-Web and Connect through proxies that know nothing else. */
+  readonly httpVersion?: NodeAgentClientOptions["httpVersion"];
+  /** Headers of every request, such as credentials. */
+  readonly headers?: HeaderSource;
+  /** Certificates. With them a target without a scheme is https. */
+  readonly tls?: TlsOptions;
+  /** The agent of that host. Default its default agent. */
+  readonly agentId?: string;
+  /** What it is for, in a sentence. */
+  readonly description?: string;
+  /** A stream on which nothing comes for so long, not even a heartbeat, is lost, in milliseconds. Default 45,000. */
+  readonly heartbeatTimeoutMs?: number;
+}
+
+/** An agent that runs elsewhere. Close it to end its connections. */
+export interface RemoteAgent extends Agent {
+  close(): void;
+}
+
+/**
+ * A remote AGUIService as an agent. Its events come with their bytes, so that a host passes them on without
+ * encoding them again. A service that keeps a log is resumed where a connection is cut; a bare host is not.
+ *
+ * When the run is aborted here, it is cancelled there. `run` throws AgentUnavailableError if the service cannot be
+ * reached or is lost, and AgentError with its reason if it refuses the run.
+ */
+export function remoteAgent(options: RemoteAgentOptions): RemoteAgent {
+  const { target, agentId = "", heartbeatTimeoutMs, protocol, httpVersion, headers, tls } = options;
+  const client = createAgentClient({
+    baseUrl: urlOf(target, tls),
+    ...(protocol !== undefined && { protocol }),
+    ...(httpVersion !== undefined && { httpVersion }),
+    ...(headers !== undefined && { headers }),
+    ...(tls !== undefined && { tls }),
+  });
+  return {
+    kind: protocol ?? "grpc",
+    ...(options.description !== undefined && { description: options.description }),
+    run(input: RunAgentInput, { signal }: RunContext): AsyncIterable<EncodedEvent> {
+      const stream = client.run(input, {
+        agentId,
+        signal,
+        onAbort: "cancel",
+        onDisconnect: "cancel",
+        keepBytes: true,
+        ...(heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs }),
+      });
+      // `keepBytes` gives every event its bytes.
+      return withErrors(stream, (error) => translate(error, options)) as AsyncIterable<EncodedEvent>;
+    },
+    async capabilities(signal: AbortSignal): Promise<AgentCapabilities> {
+      try {
+        const { agents } = await client.agui.getServiceInfo({ agentId }, { signal });
+        const capabilities = agents[0]?.capabilities;
+        return capabilities === undefined ? {} : capabilitiesFromMessage(capabilities);
+      } catch (error) {
+        throw translate(error, options);
+      }
+    },
+    close: () => client.close(),
+  };
+}
+
+function urlOf(target: string, tls: TlsOptions | undefined): string {
+  if (/^https?:\/\//.test(target)) return target;
+  return `${tls === undefined ? "http" : "https"}://${target}`;
+}
+
+/** The events of a stream with other errors. No generator: it would cost more per event than all the rest. */
+function withErrors(
+  stream: RunStream,
+  translateError: (error: unknown) => unknown,
+): AsyncIterable<ClientEvent> {
+  const rethrow = (error: unknown): never => {
+    throw translateError(error);
+  };
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next() {
+        const value = stream.take();
+        return value === undefined ? stream.next().catch(rethrow) : Promise.resolve({ done: false, value });
+      },
+      return: () => stream.return(),
+    }),
+  };
+}
+
+/** Says what went wrong with the service, in words for the reader of a RUN_ERROR. */
+function translate(error: unknown, { target, agentId }: RemoteAgentOptions): unknown {
+  if (!(error instanceof ConnectError)) return error;
+  const { rawMessage, code } = error;
+  const options = { cause: error };
+  const which = agentId === undefined || agentId === "" ? "" : ` ${JSON.stringify(agentId)}`;
+  switch (code) {
+    case Code.Unavailable:
+      return new AgentUnavailableError(
+        `The agent${which} at ${target} cannot be reached: ${rawMessage}`,
+        options,
+      );
+    case Code.Canceled:
+    case Code.DeadlineExceeded:
+      return new AgentUnavailableError(
+        `The agent${which} at ${target} ended the call: ${rawMessage}`,
+        options,
+      );
+    case Code.Unimplemented:
+      return new AgentUnavailableError(`${target} serves no agents: ${rawMessage}`, options);
+    case Code.Unauthenticated:
+    case Code.PermissionDenied:
+      return new AgentUnavailableError(`${target} refuses the credentials: ${rawMessage}`, options);
+    default: {
+      const reason = errorReasonOf(error) ?? runErrorCodes.agentError;
+      return new AgentError(reason, `The agent${which} at ${target} refused the run: ${rawMessage}`, options);
+    }
+  }
+}
