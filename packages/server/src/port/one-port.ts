@@ -161,7 +161,7 @@ function createHttp1(options: OnePortOptions, draining: () => boolean): http.Ser
   const { limits, onExchange, onUpgrade } = options;
   const isWebSocket = (request: http.IncomingMessage) =>
     request.headers.upgrade?.toLowerCase() === "websocket";
-  const answering = new WeakSet<object>();
+  const responses = new WeakMap<object, http.ServerResponse>();
   const server = http.createServer(
     {
       headersTimeout: limits.headerTimeoutMs,
@@ -181,12 +181,14 @@ function createHttp1(options: OnePortOptions, draining: () => boolean): http.Ser
         response.shouldKeepAlive = false;
       }
       const { socket } = request;
-      answering.add(socket);
-      response.once("close", () => answering.delete(socket));
+      responses.set(socket, response);
+      response.once("close", () => responses.delete(socket));
       onExchange(new Http1Exchange(request, response));
     },
   );
-  server.on("clientError", (error, socket) => answerClientError(error, socket, answering.has(socket)));
+  server.on("clientError", (error, socket) => {
+    answerClientError(error, socket, responses.get(socket)?.headersSent === true);
+  });
   if (onUpgrade) {
     server.on("upgrade", (request, socket, head) => onUpgrade(request, socket as net.Socket, head));
   }

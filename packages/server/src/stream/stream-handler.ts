@@ -1,4 +1,6 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { reasonError } from "@dragoman/rpc";
 import {
   assertByteStreamRequest,
   type Compression,
@@ -138,10 +140,23 @@ async function readInput(
       request.body,
       transformSplitEnvelope(maxBytes),
       transformDecompressEnvelope(compression, maxBytes),
-      transformParseEnvelope({ parse, serialize: () => new Uint8Array() }),
+      transformParseEnvelope({
+        parse: (data) => parseMessage(parse, data),
+        serialize: () => new Uint8Array(),
+      }),
     );
   }
-  return new OneMessage(parse(await readOneEnvelope(request.body, compression, maxBytes)));
+  return new OneMessage(parseMessage(parse, await readOneEnvelope(request.body, compression, maxBytes)));
+}
+
+/** Parses a message; what is none is the client's mistake. */
+function parseMessage(parse: MethodFormat["parse"], data: Uint8Array): MessageShape<DescMessage> {
+  try {
+    return parse(data);
+  } catch (error) {
+    const message = `The request is not a message of this method: ${ConnectError.from(error).rawMessage}`;
+    throw reasonError(Code.InvalidArgument, "INVALID_REQUEST", message, { cause: error });
+  }
 }
 
 class RpcResponse implements FieldsResponse {
