@@ -105,7 +105,11 @@ function translate(error: unknown, { target, agentId }: RemoteAgentOptions): unk
   if (!(error instanceof ConnectError)) return error;
   const { rawMessage, code } = error;
   const options = { cause: error };
+  const reason = errorReasonOf(error);
   const which = agentId === undefined || agentId === "" ? "" : ` ${JSON.stringify(agentId)}`;
+  if (code === Code.Unimplemented || reason === "PATH_NOT_FOUND") {
+    return new AgentUnavailableError(`There is no AGUIService at ${target}: ${rawMessage}`, options);
+  }
   switch (code) {
     case Code.Unavailable:
       return new AgentUnavailableError(
@@ -118,14 +122,14 @@ function translate(error: unknown, { target, agentId }: RemoteAgentOptions): unk
         `The agent${which} at ${target} ended the call: ${rawMessage}`,
         options,
       );
-    case Code.Unimplemented:
-      return new AgentUnavailableError(`${target} serves no agents: ${rawMessage}`, options);
     case Code.Unauthenticated:
     case Code.PermissionDenied:
       return new AgentUnavailableError(`${target} refuses the credentials: ${rawMessage}`, options);
-    default: {
-      const reason = errorReasonOf(error) ?? runErrorCodes.agentError;
-      return new AgentError(reason, `The agent${which} at ${target} refused the run: ${rawMessage}`, options);
-    }
+    default:
+      return new AgentError(
+        reason ?? runErrorCodes.agentError,
+        `The agent${which} at ${target} refused the run: ${rawMessage}`,
+        options,
+      );
   }
 }
