@@ -14,6 +14,7 @@ import type { Failure } from "./protocol.ts";
 
 /** Result codes of SQLite, without their extended part. */
 const busy = 5;
+const readOnly = 8;
 const ioError = 10;
 const corrupt = 11;
 const full = 13;
@@ -23,6 +24,11 @@ const notADatabase = 26;
 /** Tells whether an error came from SQLite; then nothing of the open transaction can be kept. */
 export function isDatabaseError(error: unknown): error is Error & { readonly errcode: number } {
   return error instanceof Error && "errcode" in error && typeof error.errcode === "number";
+}
+
+/** Tells whether SQLite found a lock that it did not get. */
+export function isBusy(error: unknown): boolean {
+  return isDatabaseError(error) && (error.errcode & 0xff) === busy;
 }
 
 /** Tells whether something that came from a worker is a failure. */
@@ -50,7 +56,8 @@ export function toStoreError(error: unknown, path: string): unknown {
     case notADatabase:
       return new StoreFormatError(`${path} is no data of this program: it is not a SQLite database`, options);
     case cannotOpen:
-      return new StoreFailedError(`${path} cannot be opened (${error.message})`, options);
+    case readOnly:
+      return new StoreFailedError(`${path} cannot be opened for writing (${error.message})`, options);
     case ioError:
       return new StoreFailedError(`the disk under ${path} failed (${error.message})`, options);
     default:

@@ -1,8 +1,8 @@
-import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { StoreInUseError } from "@dragoman/event-log";
-import { isDatabaseError } from "./failures.ts";
+import { isBusy, toStoreError } from "./failures.ts";
 
 /** The files of a store. SQLite adds `-wal` and `-shm` beside the database while it is open. */
 export interface StoreFiles {
@@ -22,10 +22,42 @@ export function storeFiles(folder: string): StoreFiles {
   };
 }
 
-/** Creates the folder and the files that are missing, for this user only. SQLite gives -wal and -shm the same mode. */
+/**
+ * Creates the folder and the files that are missing, for this user only; SQLite gives -wal and -shm the
+ * mode of the database.
+ *
+ * A file that exists is not opened: closing it would release the locks of this process on it, which is how
+ * POSIX has it, and then a second process could have the folder.
+ */
 export function createFiles(files: StoreFiles): void {
-  mkdirSync(files.folder, { recursive: true, mode: 0o700 });
-  for (const file of [files.lock, files.owner, files.database]) closeSync(openSync(file, "a", 0o600));
+  const created = mkdirSync(files.folder, { recursive: true, mode: 0o700 });
+  for (const file of [files.lock, files.owner, files.database]) {
+    if (!existsSync(file)) createFile(file);
+  }
+  // So that power loss does not take the names of files whose content was flushed.
+  const outermost = created === undefined ? files.folder : dirname(created);
+  for (let folder = files.folder; ; folder = dirname(folder)) {
+    flush(folder);
+    if (folder === outermost) break;
+  }
+}
+
+function createFile(path: string): void {
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+  } catch (error) {
+    // Another process may have created it just now; the lock decides who may use it.
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  }
+}
+
+function flush(folder: string): void {
+  const descriptor = openSync(folder, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /**
@@ -38,10 +70,10 @@ export function createFiles(files: StoreFiles): void {
 export function lockFolder(files: StoreFiles): DatabaseSync {
   const lock = new DatabaseSync(files.lock);
   try {
-    lock.exec("PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE");
+    lock.exec("PRAGMA busy_timeout = 0; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
   } catch (error) {
     lock.close();
-    if (!isDatabaseError(error)) throw error;
+    if (!isBusy(error)) throw toStoreError(error, files.lock);
     const owner = readFileSync(files.owner, "utf8").trim();
     throw new StoreInUseError(
       `${files.folder} is in use${owner && ` by process ${owner}`}: end that process, or use another data folder`,

@@ -34,7 +34,8 @@ function select(query: CatalogQuery, states: readonly string[]): ListStatement {
     conditions.push(condition);
     values.push(...operands);
   };
-  if (namespace !== undefined) add("namespace = ?", namespace);
+  // The plus keeps SQLite from taking the namespace for a constant of the order: it would sort then.
+  if (namespace !== undefined) add(parent === undefined ? "namespace = ?" : "+namespace = ?", namespace);
   if (parent !== undefined) add("parent = ?", parent);
   if (label !== undefined) add("label = ?", label);
   if (states.length > 0) add(`state IN (${states.map(() => "?").join(", ")})`, ...states);

@@ -16,7 +16,15 @@ const maxRemembered = 10_000;
 /** Chunks that one write drops; the caller repeats it. */
 const maxTrimmedAtOnce = 1_000;
 
-/** Writes logs, chunks and records. Only the writer does, so what it remembers is what is stored. */
+/** Executes a write that was checked. */
+export type Effect = (bytes: ByteReader) => WriteResult;
+
+/**
+ * Writes logs, chunks and records. Only the writer does, so what it remembers is what is stored.
+ *
+ * Every write has two halves: the method checks it, throws what it is refused with, and returns the effect.
+ * So a refused write has written nothing, and an effect that throws is never a refusal.
+ */
 export class LogTables {
   readonly #find: StatementSync;
   readonly #create: StatementSync;
@@ -58,60 +66,74 @@ export class LogTables {
     this.#logs.clear();
   }
 
-  acquire({ key, newLogId }: Write & { kind: "acquire" }): LogHead {
+  acquire({ key, newLogId }: Write & { kind: "acquire" }): Effect {
     const log = this.#lookUp(key);
     if (log) {
-      this.#acquire.run(log.head.epoch + 1, log.number);
-      log.head = { ...log.head, epoch: log.head.epoch + 1 };
-      return log.head;
+      return () => {
+        const epoch = log.head.epoch + 1;
+        this.#acquire.run(epoch, log.number);
+        log.head = { ...log.head, epoch };
+        return { head: log.head };
+      };
     }
     if (newLogId === undefined) throw new LogNotFoundError(key);
-    const { lastInsertRowid } = this.#create.run(key.namespace, key.id, newLogId);
-    const head: LogHead = { logId: newLogId, headSequence: 0, firstSequence: 1, headRecord: 0, epoch: 1 };
-    this.#remember(key, { number: Number(lastInsertRowid), head });
-    return head;
+    return () => {
+      const { lastInsertRowid } = this.#create.run(key.namespace, key.id, newLogId);
+      const head: LogHead = { logId: newLogId, headSequence: 0, firstSequence: 1, headRecord: 0, epoch: 1 };
+      this.#remember(key, { number: Number(lastInsertRowid), head });
+      return { head };
+    };
   }
 
-  /** Appends chunks and records; throws before it writes anything if the append is not allowed. */
-  append({ key, epoch, chunks, records }: Write & { kind: "append" }, bytes: ByteReader): LogHead {
+  append({ key, epoch, chunks, records }: Write & { kind: "append" }): Effect {
     const log = this.#get(key);
-    const { head } = log;
-    if (epoch !== head.epoch) throw new FencedError(key, epoch);
-    const headSequence = checkChunks(head.headSequence, ranges(chunks));
-    if (chunks.length + records.length === 0) return head;
-    const headRecord = head.headRecord + records.length;
-    const advanced = this.#advance.run(
-      headSequence,
-      headRecord,
-      log.number,
-      epoch,
-      head.headSequence,
-      head.headRecord,
-    );
-    if (advanced.changes !== 1) throw new Error("the writer remembers another head than is stored");
-    for (let i = 0; i < chunks.length; i += 3) {
-      this.#insertChunk.run(log.number, chunks[i + 1]!, chunks[i]!, bytes.take(chunks[i + 2]!));
-    }
-    records.forEach((length, i) => {
-      this.#insertRecord.run(log.number, head.headRecord + i + 1, bytes.take(length));
-    });
-    log.head = { ...head, headSequence, headRecord };
-    return log.head;
+    if (epoch !== log.head.epoch) throw new FencedError(key, epoch);
+    const headSequence = checkChunks(log.head.headSequence, ranges(chunks));
+    return (bytes) => {
+      if (chunks.length + records.length > 0) {
+        this.#advanceTo(log, headSequence, log.head.headRecord + records.length);
+        for (let i = 0; i < chunks.length; i += 3) {
+          this.#insertChunk.run(log.number, chunks[i + 1]!, chunks[i]!, bytes.take(chunks[i + 2]!));
+        }
+        for (let i = 0; i < records.length; i++) {
+          const number = log.head.headRecord - records.length + i + 1;
+          this.#insertRecord.run(log.number, number, bytes.take(records[i]!));
+        }
+      }
+      return { head: log.head };
+    };
   }
 
   /** Drops chunks, but only so many at once: a long transaction would hold up all appends. */
-  trim({ key, firstSequence }: Write & { kind: "trim" }): WriteResult {
+  trim({ key, firstSequence }: Write & { kind: "trim" }): Effect {
     const log = this.#get(key);
-    // Beyond the head stands for "all": the last chunk stays.
-    const wanted = Math.min(firstSequence, log.head.headSequence);
-    const last = this.#nthChunk.get(log.number, maxTrimmedAtOnce)?.last_sequence;
-    const unfinished = typeof last === "number" && last < wanted;
-    const kept = this.#firstKept.get(log.number, unfinished ? last : wanted)?.first_sequence;
-    if (typeof kept !== "number" || kept <= log.head.firstSequence) return { head: log.head };
-    this.#dropChunks.run(log.number, kept);
-    this.#setFirst.run(kept, log.number);
-    log.head = { ...log.head, firstSequence: kept };
-    return { head: log.head, unfinished };
+    return () => {
+      // Beyond the head stands for "all": the last chunk stays.
+      const wanted = Math.min(firstSequence, log.head.headSequence);
+      const last = this.#nthChunk.get(log.number, maxTrimmedAtOnce)?.last_sequence;
+      const unfinished = typeof last === "number" && last < wanted;
+      const kept = this.#firstKept.get(log.number, unfinished ? last : wanted)?.first_sequence;
+      if (typeof kept !== "number" || kept <= log.head.firstSequence) return { head: log.head };
+      this.#dropChunks.run(log.number, kept);
+      this.#setFirst.run(kept, log.number);
+      log.head = { ...log.head, firstSequence: kept };
+      return { head: log.head, unfinished };
+    };
+  }
+
+  /** Moves a head. The conditions repeat what was checked: if they ever fail, memory and disk differ. */
+  #advanceTo(log: Log, headSequence: number, headRecord: number): void {
+    const { head } = log;
+    const { changes } = this.#advance.run(
+      headSequence,
+      headRecord,
+      log.number,
+      head.epoch,
+      head.headSequence,
+      head.headRecord,
+    );
+    if (changes !== 1) throw new Error("the writer remembers another head than is stored");
+    log.head = { ...head, headSequence, headRecord };
   }
 
   #get(key: LogKey): Log {

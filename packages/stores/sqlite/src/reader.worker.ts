@@ -2,7 +2,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import { openForReading } from "./database.ts";
-import { toFailure, toStoreError } from "./failures.ts";
+import { isDatabaseError, toFailure, toStoreError } from "./failures.ts";
 import { storeFiles } from "./files.ts";
 import type { Failure, Read, ReadResult, WorkerSetup } from "./protocol.ts";
 import { StoreReader } from "./store-reader.ts";
@@ -20,6 +20,8 @@ function execute(read: Read): ReadResult | Failure {
     reader ??= new StoreReader(database);
     return reader.read(read);
   } catch (error) {
+    // A statement whose iteration failed gives the same error again when it is used next: prepare new ones.
+    if (isDatabaseError(error)) reader = undefined;
     return toFailure(toStoreError(error, path));
   }
 }

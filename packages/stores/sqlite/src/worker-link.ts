@@ -1,7 +1,7 @@
 import { type TransferListItem, Worker } from "node:worker_threads";
 import { StoreFailedError } from "@dragoman/event-log";
 import { fromFailure, isFailure } from "./failures.ts";
-import type { Failure, WorkerSetup } from "./protocol.ts";
+import type { WorkerSetup } from "./protocol.ts";
 
 /** What becomes of a request. */
 export interface Receiver<Reply> {
@@ -14,7 +14,7 @@ export interface Receiver<Reply> {
  *
  * It keeps the process alive only while an answer is due.
  */
-export class WorkerLink<Request, Reply> {
+export class WorkerLink<Request, Reply extends object> {
   readonly #worker: Worker;
   readonly #due = new Map<number, Receiver<Reply>>();
   #sent = 0;
@@ -36,8 +36,8 @@ export class WorkerLink<Request, Reply> {
     worker.on("message", (reply: Reply) => this.#receive(reply));
   }
 
-  /** Starts a worker; rejects with the failure that it answers instead of its greeting. */
-  static async start<Request, Reply>(
+  /** Starts a worker and waits for its greeting, which counts as an answer; rejects if that is a failure. */
+  static async start<Request, Reply extends object>(
     name: "writer" | "reader",
     setup: WorkerSetup,
   ): Promise<WorkerLink<Request, Reply>> {
@@ -45,16 +45,15 @@ export class WorkerLink<Request, Reply> {
     const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
     const url = new URL(`./${name}.worker.${extension}`, import.meta.url);
     const worker = new Worker(url, { workerData: setup, name: `dragoman store ${name}` });
-    const greeting = await new Promise<Failure | null>((resolve, reject) => {
-      worker.once("message", resolve);
-      worker.once("error", reject);
-    });
     const link = new WorkerLink<Request, Reply>(worker);
+    const greeting = await new Promise<object | null>((resolve, reject) => {
+      link.#expect({ receive: resolve, fail: reject });
+    });
     if (isFailure(greeting)) {
+      worker.ref();
       await link.#exited;
       throw fromFailure(greeting, { namespace: "", id: "" });
     }
-    worker.unref();
     return link;
   }
 
@@ -65,9 +64,8 @@ export class WorkerLink<Request, Reply> {
       queueMicrotask(() => receiver.fail(failure));
       return;
     }
-    if (this.#due.size === 0) this.#worker.ref();
-    this.#due.set(this.#sent++, receiver);
     this.#worker.postMessage(message, transfer);
+    this.#expect(receiver);
   }
 
   /** Ends the worker once it answered everything. */
@@ -77,6 +75,11 @@ export class WorkerLink<Request, Reply> {
       this.#worker.postMessage("close");
     }
     await this.#exited;
+  }
+
+  #expect(receiver: Receiver<Reply>): void {
+    if (this.#due.size === 0) this.#worker.ref();
+    this.#due.set(this.#sent++, receiver);
   }
 
   #receive(reply: Reply): void {

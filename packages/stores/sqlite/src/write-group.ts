@@ -3,7 +3,7 @@ import { StoreFailedError } from "@dragoman/event-log";
 import { ByteReader } from "./byte-reader.ts";
 import { CatalogTable } from "./catalog-table.ts";
 import { isDatabaseError, toFailure, toStoreError } from "./failures.ts";
-import { LogTables } from "./log-tables.ts";
+import { type Effect, LogTables } from "./log-tables.ts";
 import type { Failure, Write, WriteGroup, WriteResult, WriteResults } from "./protocol.ts";
 
 /** A write with its bytes. */
@@ -34,8 +34,8 @@ export class GroupWriter {
   }
 
   /**
-   * Executes a group. A write that is not allowed fails alone; what SQLite itself refuses (no room) undoes
-   * the transaction, and then each write gets one of its own, so that a large one does not take others down.
+   * Executes a group. A write that is refused fails alone. A failure while writing (no room) undoes the
+   * transaction, and then each write gets one of its own, so that a large one does not take others down.
    */
   execute(group: WriteGroup): WriteResults {
     const tasks = split(group);
@@ -62,25 +62,39 @@ export class GroupWriter {
   }
 
   #apply({ write, bytes }: Task): Result {
+    const effect = this.#check(write);
+    return typeof effect === "function" ? effect(new ByteReader(bytes)) : effect;
+  }
+
+  /** Returns what executes a write, or why it is refused. */
+  #check(write: Write): Effect | Failure {
     try {
-      const reader = new ByteReader(bytes);
-      switch (write.kind) {
-        case "acquire":
-          return { head: this.#logs.acquire(write) };
-        case "trim":
-          return this.#logs.trim(write);
-        case "put":
-          this.#catalog.apply(write.catalog, reader);
-          return {};
-        case "append": {
-          const head = this.#logs.append(write, reader);
-          this.#catalog.apply(write.catalog, reader);
-          return { head };
-        }
-      }
+      return this.#effect(write);
     } catch (error) {
       if (isDatabaseError(error)) throw error;
       return toFailure(error);
+    }
+  }
+
+  #effect(write: Write): Effect {
+    switch (write.kind) {
+      case "acquire":
+        return this.#logs.acquire(write);
+      case "trim":
+        return this.#logs.trim(write);
+      case "put":
+        return (bytes) => {
+          this.#catalog.apply(write.catalog, bytes);
+          return {};
+        };
+      case "append": {
+        const append = this.#logs.append(write);
+        return (bytes) => {
+          const result = append(bytes);
+          this.#catalog.apply(write.catalog, bytes);
+          return result;
+        };
+      }
     }
   }
 

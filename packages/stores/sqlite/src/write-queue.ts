@@ -81,25 +81,29 @@ export class WriteQueue {
   }
 
   #send(group: readonly PendingWrite[]): void {
-    const bytes = joinParts(group);
-    const writes = group.map(({ write }) => write);
     this.#groups++;
-    this.#link.send({ writes, bytes }, [bytes.buffer], {
-      receive: (results) => {
-        this.#groups--;
-        this.#flush();
-        results.forEach((result, i) => {
-          const { write, resolve, reject } = group[i]!;
-          if (isFailure(result)) reject(fromFailure(result, "key" in write ? write.key : noKey));
-          else resolve(result);
-        });
-      },
-      fail: (error) => {
-        this.#groups--;
-        for (const { reject } of group) reject(error);
-        this.#flush();
-      },
-    });
+    const fail = (error: Error) => {
+      this.#groups--;
+      for (const { reject } of group) reject(error);
+      this.#flush();
+    };
+    const receive = (results: WriteResults) => {
+      this.#groups--;
+      // First the next group, so that the writer has it while this thread goes on.
+      this.#flush();
+      results.forEach((result, i) => {
+        const { write, resolve, reject } = group[i]!;
+        if (isFailure(result)) reject(fromFailure(result, "key" in write ? write.key : noKey));
+        else resolve(result);
+      });
+    };
+    try {
+      const bytes = joinParts(group);
+      this.#link.send({ writes: group.map(({ write }) => write), bytes }, [bytes.buffer], { receive, fail });
+    } catch (error) {
+      // No memory for the copy, or something that cannot be sent to a thread.
+      fail(new Error("the writes could not be handed over", { cause: error }));
+    }
   }
 }
 
