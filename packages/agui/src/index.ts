@@ -22,7 +22,7 @@ export {
 export { type Frame, FrameEncoder, readFrames } from "./codec/frames.ts";
 export { encodeEventJson } from "./codec/json-text.ts";
 export { decodeValue, encodeValue } from "./codec/value.ts";
-export { MAX_VALUE_DEPTH } from "./codec/value-wire.ts";
+export { MAX_VALUE_DEPTH } from "./codec/value-limits.ts";
 export { createDowngrader, type Downgrader, type DowngraderOptions } from "./compat/downgrade.ts";
 export { downgradeInput, downgradeMessage } from "./compat/downgrade-message.ts";
 export { type ConversionWarning, type PeerProfile, profileOf } from "./compat/profile.ts";

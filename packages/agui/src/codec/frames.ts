@@ -1,5 +1,5 @@
 import type { AguiEvent } from "../types.ts";
-import { ByteReader, LENGTH, VARINT } from "./byte-reader.ts";
+import { LENGTH, VARINT } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { MalformedEventError } from "./errors.ts";
 import { EventEncoder } from "./event-encoder.ts";
@@ -106,27 +106,48 @@ export interface Frame {
   json: boolean;
 }
 
-/** Visits frames in order. Throws MalformedEventError if the bytes are not frames made by FrameEncoder. */
+/**
+ * Visits frames in order. The frame that is handed out is the same object each time: copy what outlives the
+ * visit. Throws MalformedEventError if the bytes are not frames made by FrameEncoder.
+ */
 export function readFrames(bytes: Uint8Array, visit: (frame: Frame) => void): void {
-  const reader = new ByteReader();
-  let frameStart = 0;
-  while (frameStart < bytes.length) {
-    const message = frameStart + ENVELOPE_BYTES;
-    if (message > bytes.length) throw new MalformedEventError("a frame that is cut off");
-    const length = readLength(bytes, frameStart + 1);
-    const end = message + length;
-    if (end > bytes.length) throw new MalformedEventError("a frame that is cut off");
-    reader.reset(bytes, message, end);
-    if (reader.tag() !== SEQUENCE_TAG) throw new MalformedEventError("a frame without sequence");
-    const sequence = reader.int64();
-    const json = bytes[frameStart] === JSON_FLAG;
-    const tag = reader.tag();
-    if (tag !== (json ? JSON_TAG : EVENT_TAG) || reader.lengthEnd() !== end) {
-      throw new MalformedEventError("a frame without event");
-    }
-    visit({ sequence, frameStart, start: reader.position, end, json });
-    frameStart = end;
+  const frame: Frame = { sequence: 0, frameStart: 0, start: 0, end: 0, json: false };
+  for (let frameStart = 0; frameStart < bytes.length; frameStart = frame.end) {
+    readFrame(bytes, frameStart, frame);
+    visit(frame);
   }
+}
+
+/** Reads the frame at a place into `frame`: a sequence, an event or JSON text, and nothing else. */
+function readFrame(bytes: Uint8Array, frameStart: number, frame: Frame): void {
+  const message = frameStart + ENVELOPE_BYTES;
+  if (message > bytes.length) throw new MalformedEventError("a frame that is cut off");
+  const end = message + readLength(bytes, frameStart + 1);
+  if (end > bytes.length) throw new MalformedEventError("a frame that is cut off");
+  if (bytes[message] !== SEQUENCE_TAG) throw new MalformedEventError("a frame without sequence");
+  let at = message + 1;
+  let sequence = 0;
+  for (let factor = 1; ; factor *= 0x80) {
+    const byte = bytes[at++]!;
+    sequence += (byte & 0x7f) * factor;
+    if (byte < 0x80) break;
+    if (at >= end || factor >= 2 ** 49) throw new MalformedEventError("a frame without sequence");
+  }
+  const json = bytes[frameStart] === JSON_FLAG;
+  if (bytes[at++] !== (json ? JSON_TAG : EVENT_TAG)) throw new MalformedEventError("a frame without event");
+  let length = 0;
+  for (let shift = 0; ; shift += 7) {
+    const byte = bytes[at++]!;
+    length += (byte & 0x7f) * 2 ** shift;
+    if (byte < 0x80) break;
+    if (at >= end || shift >= 28) throw new MalformedEventError("a frame without event");
+  }
+  if (at + length !== end) throw new MalformedEventError("a frame without event");
+  frame.sequence = sequence;
+  frame.frameStart = frameStart;
+  frame.start = at;
+  frame.end = end;
+  frame.json = json;
 }
 
 /** Reads four bytes big endian. */

@@ -2,7 +2,7 @@ import { ByteReader } from "./byte-reader.ts";
 import { ByteWriter, UnencodableError } from "./byte-writer.ts";
 import { InvalidEventError } from "./errors.ts";
 import { readValue } from "./read-value.ts";
-import { MAX_VALUE_DEPTH } from "./value-wire.ts";
+import { MAX_VALUE_DEPTH } from "./value-limits.ts";
 import { writeValue } from "./write-value.ts";
 
 /** Scratch space that grew beyond this is given back. */

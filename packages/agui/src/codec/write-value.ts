@@ -1,17 +1,18 @@
 import { type ByteWriter, UnencodableError } from "./byte-writer.ts";
-import {
-  BOOL_VALUE,
-  ENTRY_VALUE,
-  ITEMS,
-  KEY,
-  LIST_VALUE,
-  MAX_VALUE_DEPTH,
-  NULL_VALUE,
-  NUMBER_VALUE,
-  type OpenObject,
-  STRING_VALUE,
-  STRUCT_VALUE,
-} from "./value-wire.ts";
+import { MAX_VALUE_DEPTH, type OpenObject } from "./value-limits.ts";
+
+// Tags of google.protobuf.Value, of its lists and maps, and of the entries of a map. The file that reads them has
+// its own: V8 is slow with constants that come from another module, and this is the hottest loop there is.
+const NULL_VALUE = 0x08;
+const NUMBER_VALUE = 0x11;
+const STRING_VALUE = 0x1a;
+const BOOL_VALUE = 0x20;
+const STRUCT_VALUE = 0x2a;
+const LIST_VALUE = 0x32;
+const ITEMS = 0x0a;
+const KEY = 0x0a;
+const ENTRY_VALUE = 0x12;
+const MAX_DEPTH = MAX_VALUE_DEPTH;
 
 const { hasOwnProperty: hasOwn } = Object.prototype;
 
@@ -26,7 +27,7 @@ export function writeValue(writer: ByteWriter, value: unknown): void {
 
 /** Writes the fields of a google.protobuf.Struct. Like writeValue. */
 export function writeStruct(writer: ByteWriter, object: OpenObject): void {
-  const plain = withoutToJson(object);
+  const plain = hasToJson(object) ? object.toJSON() : object;
   if (typeof plain !== "object" || plain === null || Array.isArray(plain)) throw new UnencodableError();
   writer.position = structAt(writer, writer.position, plain as OpenObject, 0);
 }
@@ -43,45 +44,47 @@ function valueAt(writer: ByteWriter, at: number, value: unknown, depth: number):
       return writer.doubleAt(at, NUMBER_VALUE, value);
     case "boolean":
       return writer.pairAt(at, BOOL_VALUE, value ? 1 : 0);
-    case "object":
+    case "object": {
       if (value === null) break;
-      return containerAt(writer, at, value, depth);
+      if (Array.isArray(value)) {
+        writer.pairAt(at, LIST_VALUE, 0);
+        return writer.closeAt(at + 1, listAt(writer, at + 2, value, depth));
+      }
+      if (hasToJson(value)) return convertedAt(writer, at, value.toJSON(), depth);
+      writer.pairAt(at, STRUCT_VALUE, 0);
+      return writer.closeAt(at + 1, structAt(writer, at + 2, value as OpenObject, depth));
+    }
     case "bigint":
       throw new UnencodableError();
   }
   return writer.pairAt(at, NULL_VALUE, 0);
 }
 
-function containerAt(writer: ByteWriter, at: number, value: object, depth: number): number {
-  if (Array.isArray(value)) {
-    const start = writer.pairAt(at, LIST_VALUE, 0);
-    return writer.closeAt(at + 1, listAt(writer, start, value, depth));
-  }
-  const plain = withoutToJson(value);
-  if (typeof plain !== "object" || plain === null || Array.isArray(plain)) {
-    return valueAt(writer, at, plain, depth);
-  }
-  const start = writer.pairAt(at, STRUCT_VALUE, 0);
-  return writer.closeAt(at + 1, structAt(writer, start, plain as OpenObject, depth));
+function hasToJson(value: object): value is { toJSON(): unknown } {
+  return "toJSON" in value && typeof value.toJSON === "function";
 }
 
-/** What JSON.stringify takes in place of an object. */
-function withoutToJson(value: object): unknown {
-  return "toJSON" in value && typeof value.toJSON === "function" ? value.toJSON() : value;
+/** Writes what toJSON gave, which is not asked for its toJSON again. */
+function convertedAt(writer: ByteWriter, at: number, value: unknown, depth: number): number {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return valueAt(writer, at, value, depth);
+  }
+  writer.pairAt(at, STRUCT_VALUE, 0);
+  return writer.closeAt(at + 1, structAt(writer, at + 2, value as OpenObject, depth));
 }
 
 function listAt(writer: ByteWriter, at: number, list: readonly unknown[], depth: number): number {
-  if (depth >= MAX_VALUE_DEPTH) throw new UnencodableError();
+  if (depth >= MAX_DEPTH) throw new UnencodableError();
   let position = at;
   for (let i = 0; i < list.length; i++) {
-    const start = writer.pairAt(position, ITEMS, 0);
-    position = writer.closeAt(position + 1, valueAt(writer, start, list[i], depth + 1));
+    writer.pairAt(position, ITEMS, 0);
+    position = writer.closeAt(position + 1, valueAt(writer, position + 2, list[i], depth + 1));
   }
   return position;
 }
 
 function structAt(writer: ByteWriter, at: number, object: OpenObject, depth: number): number {
-  if (depth >= MAX_VALUE_DEPTH) throw new UnencodableError();
+  if (depth >= MAX_DEPTH) throw new UnencodableError();
   let position = at;
   // V8 reads members in a for-in loop several times faster than by the keys of Object.keys.
   for (const key in object) {
@@ -91,8 +94,8 @@ function structAt(writer: ByteWriter, at: number, object: OpenObject, depth: num
     const entry = position + 1;
     position = writer.pairAt(position, ITEMS, 0);
     if (key !== "") position = writer.stringAt(position, KEY, key);
-    const start = writer.pairAt(position, ENTRY_VALUE, 0);
-    position = writer.closeAt(position + 1, valueAt(writer, start, value, depth + 1));
+    writer.pairAt(position, ENTRY_VALUE, 0);
+    position = writer.closeAt(position + 1, valueAt(writer, position + 2, value, depth + 1));
     position = writer.closeAt(entry, position);
   }
   return position;

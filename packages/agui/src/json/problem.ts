@@ -1,4 +1,4 @@
-import { MAX_VALUE_DEPTH } from "../codec/value-wire.ts";
+import { MAX_VALUE_DEPTH } from "../codec/value-limits.ts";
 
 /** Something in a JSON value that AG-UI does not allow. */
 export interface Problem {
