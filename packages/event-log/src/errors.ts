@@ -52,6 +52,9 @@ export class StoreFullError extends Error {
 /** The store was closed. */
 export class StoreClosedError extends Error {
   override readonly name = "StoreClosedError";
+  constructor() {
+    super("the store is closed");
+  }
 }
 
 /** The data folder is used by another process. */

@@ -32,4 +32,5 @@ export type {
 } from "./event-log.ts";
 export { type MemoryStoreOptions, openMemoryStore } from "./memory-store.ts";
 export { placeOf } from "./place.ts";
+export { type FaultOptions, type FaultyStore, withFaults } from "./with-faults.ts";
 export { completeStoreLimits, type StoreLimits, withLimits } from "./with-limits.ts";
