@@ -54,6 +54,10 @@ async function* run(
   if (behaviour === "silent" || behaviour === "late") {
     await pause(behaviour === "late" ? 300 : 60_000, context.signal);
   }
+  if (behaviour === "late-header") {
+    await pause(100, context.signal);
+    context.responseHeader.set("x-late", "1");
+  }
   if (behaviour === "deaf") {
     await new Promise(() => {});
   }
@@ -63,6 +67,9 @@ async function* run(
   }
   if (behaviour === "broken") {
     throw reasonError(Code.DataLoss, "INTERNAL", "The log is broken.");
+  }
+  if (behaviour === "paused") {
+    await pause(500, context.signal);
   }
   if (behaviour === "open") {
     await pause(60_000, context.signal);
