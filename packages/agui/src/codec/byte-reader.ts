@@ -153,6 +153,17 @@ export class ByteReader {
       this.position = at + 1;
       return stop;
     }
+    return this.#longLengthAt(at, end);
+  }
+
+  #longLengthAt(at: number, end: number): number {
+    const low = this.bytes[at]!;
+    const high = this.bytes[at + 1]!;
+    const stop = at + 2 + ((low & 0x7f) | (high << 7));
+    if (low > 0x7f && high < 0x80 && stop <= end) {
+      this.position = at + 2;
+      return stop;
+    }
     this.position = at;
     this.end = end;
     return this.lengthEnd();

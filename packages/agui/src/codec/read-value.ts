@@ -42,6 +42,22 @@ export function readStruct(reader: ByteReader, end: number, object: OpenObject):
 // few bytes. Its position says only where what follows a length begins.
 
 function valueIn(reader: ByteReader, start: number, end: number, prior: unknown, depth: number): unknown {
+  const { bytes } = reader;
+  // Encoders write one field, and most values are short strings and numbers.
+  if (bytes[start] === STRING_VALUE && isLength(bytes, start + 1, end)) {
+    return reader.texts.read(bytes, start + 2, end);
+  }
+  if (bytes[start] === NUMBER_VALUE && end - start === 9) return reader.doubleAt(start + 1, end);
+  return anyValueIn(reader, start, end, prior, depth);
+}
+
+/** Whether there is a length of one byte at this place that leads right to the end. */
+function isLength(bytes: Uint8Array, at: number, end: number): boolean {
+  const length = bytes[at]!;
+  return length < 0x80 && at + 1 + length === end;
+}
+
+function anyValueIn(reader: ByteReader, start: number, end: number, prior: unknown, depth: number): unknown {
   let value = prior;
   let at = start;
   while (at < end) {
@@ -125,6 +141,30 @@ function structIn(
 }
 
 function readEntry(reader: ByteReader, start: number, end: number, object: OpenObject, depth: number): void {
+  const { bytes } = reader;
+  const keyLength = bytes[start + 1]!;
+  const valueAt = start + 2 + keyLength;
+  // As encoders write it: a short key, then the value.
+  if (
+    bytes[start] === KEY &&
+    keyLength < 0x80 &&
+    valueAt < end &&
+    bytes[valueAt] === ENTRY_VALUE &&
+    isLength(bytes, valueAt + 1, end)
+  ) {
+    const key = reader.keys.read(bytes, start + 2, valueAt);
+    const value = valueIn(reader, valueAt + 2, end, undefined, depth + 1);
+    if (value !== undefined) setMember(object, key, value);
+  } else readAnyEntry(reader, start, end, object, depth);
+}
+
+function readAnyEntry(
+  reader: ByteReader,
+  start: number,
+  end: number,
+  object: OpenObject,
+  depth: number,
+): void {
   let key = "";
   let value: unknown;
   let at = start;
