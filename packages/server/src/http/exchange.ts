@@ -4,6 +4,14 @@ import type { BodyReader } from "./body-reader.ts";
 /** Response headers or trailers: lower-case names. */
 export type HeaderFields = Readonly<Record<string, string | readonly string[]>>;
 
+/** What follows the headers of a response. */
+export interface HeadOptions {
+  /** Whether {@link Exchange.end} gets trailers. */
+  readonly trailers?: boolean;
+  /** Whether neither a body nor trailers follow. gRPC reads a status from such headers only. */
+  readonly last?: boolean;
+}
+
 /** How waiting for a reader ended. */
 export type DrainOutcome = "drained" | "closed" | "stalled";
 
@@ -41,8 +49,8 @@ export interface Exchange {
   headers(): Headers;
   /** Tells the watcher once if the client goes away before the response ended. At once if it is gone. */
   watch(watcher: ExchangeWatcher): void;
-  /** Sends the status and headers right away. `trailers` announces that {@link end} gets some. */
-  writeHead(status: number, headers: HeaderFields, options?: { readonly trailers?: boolean }): void;
+  /** Sends the status and headers right away. */
+  writeHead(status: number, headers: HeaderFields, options?: HeadOptions): void;
   /** Writes a piece; false if the next one should wait for {@link drained}. */
   write(chunk: Uint8Array): boolean;
   /** Waits until what was written has been taken. */

@@ -1,7 +1,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { BodyReader } from "./body-reader.ts";
-import type { DrainOutcome, Exchange, ExchangeWatcher, HeaderFields, ResetReason } from "./exchange.ts";
+import type {
+  DrainOutcome,
+  Exchange,
+  ExchangeWatcher,
+  HeaderFields,
+  HeadOptions,
+  ResetReason,
+} from "./exchange.ts";
 import { waitFor } from "./wait.ts";
 
 /** How long a broken-off response may take to hand over what was written before. */
@@ -81,7 +88,7 @@ export class Http1Exchange implements Exchange {
     }
   }
 
-  writeHead(status: number, headers: HeaderFields, options: { readonly trailers?: boolean } = {}): void {
+  writeHead(status: number, headers: HeaderFields, options: HeadOptions = {}): void {
     if (this.closed) {
       return;
     }

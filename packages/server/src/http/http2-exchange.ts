@@ -1,7 +1,14 @@
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import { BodyReader } from "./body-reader.ts";
-import type { DrainOutcome, Exchange, ExchangeWatcher, HeaderFields, ResetReason } from "./exchange.ts";
+import type {
+  DrainOutcome,
+  Exchange,
+  ExchangeWatcher,
+  HeaderFields,
+  HeadOptions,
+  ResetReason,
+} from "./exchange.ts";
 import { waitFor } from "./wait.ts";
 
 /** How long a broken-off stream may take to hand over what was written before. */
@@ -99,7 +106,7 @@ export class Http2Exchange implements Exchange {
     }
   }
 
-  writeHead(status: number, headers: HeaderFields, options: { readonly trailers?: boolean } = {}): void {
+  writeHead(status: number, headers: HeaderFields, options: HeadOptions = {}): void {
     if (this.closed) {
       return;
     }
@@ -108,7 +115,10 @@ export class Http2Exchange implements Exchange {
       this.#stream.on("wantTrailers", onWantTrailers);
     }
     const fields = { ":status": status, ...headers } as OutgoingHttpHeaders;
-    this.#stream.respond(fields, { waitForTrailers: options.trailers === true });
+    this.#stream.respond(fields, {
+      waitForTrailers: options.trailers === true,
+      endStream: options.last === true,
+    });
   }
 
   write(chunk: Uint8Array): boolean {

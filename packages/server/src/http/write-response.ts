@@ -129,7 +129,8 @@ function writeHead(
 ): void {
   const fields = isFields(response) ? response.headerFields() : headerFields(response.header);
   const trailers = isFields(response) ? response.hasTrailers : response.trailer !== undefined;
-  exchange.writeHead(response.status, extra ? { ...fields, ...extra } : fields, { trailers });
+  const last = response.body === undefined && !trailers;
+  exchange.writeHead(response.status, extra ? { ...fields, ...extra } : fields, { trailers, last });
 }
 
 function isFields(response: UniversalServerResponse): response is FieldsResponse {
