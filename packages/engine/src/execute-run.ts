@@ -1,6 +1,7 @@
 import { type Agent, createRunPipeline, driveAgent, type RunPipeline } from "@dragoman/agent";
 import {
   type AguiEvent,
+  createVerifier,
   encodeEvent,
   hasBinaryForm,
   type RunAgentInput,
@@ -48,7 +49,7 @@ export async function executeRun(
   before: readonly AguiEvent[],
   context: ExecuteContext,
 ): Promise<void> {
-  const execution = new Execution(await session.write(), run, agent, context);
+  const execution = new Execution(await session.write(), session, run, agent, context);
   const { pipeline } = execution;
   execution.begin(before);
   if (run.info.cancelRequested) run.stop?.("cancelled");
@@ -83,19 +84,27 @@ class Execution {
   /** Grows with every event; tells a timer whether the agent is still there. */
   activity = 0;
 
-  constructor(writer: SessionWriter, run: ActiveRun, agent: Agent, context: ExecuteContext) {
+  constructor(
+    writer: SessionWriter,
+    session: Session,
+    run: ActiveRun,
+    agent: Agent,
+    context: ExecuteContext,
+  ) {
     this.#writer = writer;
     this.#run = run;
     this.#limits = context.limits;
     this.#unverified = agent.unverified === true;
+    const onWarning = () => {
+      this.#warningCount++;
+    };
     this.pipeline = createRunPipeline({
       threadId: run.info.sessionId,
       runId: run.info.runId,
       verify: !this.#unverified,
+      verifier: createVerifier({ history: session.fold.history, onWarning }),
       emit: (event, bytes) => this.#emit(event, bytes),
-      onWarning: () => {
-        this.#warningCount++;
-      },
+      onWarning,
     });
     run.stop = (outcome) => {
       if (outcome === "shutdown")

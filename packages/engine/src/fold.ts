@@ -2,10 +2,14 @@ import {
   type AguiEvent,
   createReducer,
   createVerifier,
+  type History,
   type Message,
+  type Reducer,
   type RunErrorEvent,
   type RunFinishedEvent,
   type RunStartedEvent,
+  snapshotPrelude,
+  type Verifier,
 } from "@dragoman/agui";
 import { originOf } from "./change.ts";
 
@@ -26,8 +30,8 @@ export interface FoldCheckpoint {
  * Applied only to events that are in the log, so that whatever is read from it can be shown.
  */
 export class SessionFold {
-  #reducer = createReducer({});
-  #verifier = createVerifier();
+  readonly #reducer: Reducer;
+  #verifier: Verifier;
   #unchecked = false;
   #sequence = 0;
   #stateRevision = 0;
@@ -36,11 +40,11 @@ export class SessionFold {
   #lastTerminal: RunFinishedEvent | RunErrorEvent | undefined;
 
   constructor(checkpoint?: FoldCheckpoint) {
+    this.#reducer = createReducer(
+      checkpoint ? { messages: [...checkpoint.messages], state: checkpoint.state } : {},
+    );
+    this.#verifier = createVerifier({ history: this.#reducer });
     if (!checkpoint) return;
-    this.#reducer = createReducer({
-      messages: structuredClone([...checkpoint.messages]),
-      state: structuredClone(checkpoint.state),
-    });
     this.#sequence = checkpoint.sequence;
     this.#stateRevision = checkpoint.stateRevision;
     this.#echoState = checkpoint.echoState;
@@ -81,8 +85,8 @@ export class SessionFold {
   apply(sequence: number, event: AguiEvent | undefined): void {
     this.#sequence = sequence;
     if (event === undefined) return;
+    this.#track(event); // before the reducer, which is its history
     this.#reducer.push(event);
-    this.#track(event);
     switch (event.type) {
       case "RUN_STARTED":
         this.#lastStarted = event;
@@ -92,7 +96,7 @@ export class SessionFold {
       case "RUN_ERROR":
         this.#lastTerminal = event;
         if (this.#lastStarted && originOf(this.#lastStarted) === "agent") {
-          this.#echoState = structuredClone(this.#reducer.state);
+          this.#echoState = this.#reducer.state; // never changed in place
         }
         break;
       case "STATE_SNAPSHOT":
@@ -108,16 +112,26 @@ export class SessionFold {
     return this.#verifier.closeOpen();
   }
 
-  /** The events that open again what is open, for a reader that was given snapshots. */
-  openers(): AguiEvent[] {
-    return this.#verifier.openers();
+  /**
+   * What a reader that holds nothing is given before the tail, in an order that AG-UI's clients accept; with
+   * the terminal event where the last run has ended. Empty while there was no run.
+   */
+  prelude(): AguiEvent[] {
+    if (!this.#lastStarted) return [];
+    const events = snapshotPrelude(this.#lastStarted, this.#verifier, this.#reducer);
+    return this.#lastTerminal ? [...events, this.#lastTerminal] : events;
+  }
+
+  /** What the order of a further run's events is checked against. */
+  get history(): History {
+    return this.#reducer;
   }
 
   /** A copy to store. */
   checkpoint(): FoldCheckpoint {
     return {
       sequence: this.#sequence,
-      messages: this.messages,
+      messages: this.#reducer.snapshotMessages(),
       state: this.state,
       stateRevision: this.#stateRevision,
       echoState: this.#echoState,
@@ -134,7 +148,7 @@ export class SessionFold {
       this.#verifier.push(event);
     } catch {
       this.#unchecked = true;
-      this.#verifier = createVerifier();
+      this.#verifier = createVerifier({ history: this.#reducer });
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { Message } from "@dragoman/agui";
+import { downgradeMessage, type Message } from "@dragoman/agui";
 import { EngineError } from "./errors.ts";
 import { sameJson } from "./fingerprint.ts";
 
@@ -93,6 +93,8 @@ function applyEdits(
     const current = index === undefined ? undefined : messages[index];
     if (index === undefined || current === undefined || !editableRoles.has(current.role)) continue;
     if (message.role !== current.role || sameJson(message.content, current.content)) continue;
+    // A peer of AG-UI 0.x sends back what it was given: the downgraded form, which is no edit.
+    if (sameJson(message.content, downgradeMessage(current).content)) continue;
     messages[index] = message;
     changed = true;
   }
@@ -105,17 +107,23 @@ function withoutRepeats(messages: readonly Message[]): Message[] {
 }
 
 /**
- * Returns the history as an agent is given it: without activity, and with a synthetic result for every
- * tool call that has none, because model APIs refuse an unanswered call. `pending` names calls that an
- * interrupt holds back: those are left open. Nothing of this reaches the log.
+ * Returns the history as an agent is given it: without activity, without results of calls that nobody made, and
+ * with a synthetic result for every call that has none, because model APIs refuse both. `pending` names calls
+ * that an interrupt holds back: those are left open. Nothing of this reaches the log.
  */
 export function historyForAgent(history: readonly Message[], pending: ReadonlySet<string>): Message[] {
   const answered = new Set(
     history.flatMap((message) => (message.role === "tool" ? [message.toolCallId] : [])),
   );
+  const made = new Set(
+    history.flatMap((message) =>
+      message.role === "assistant" ? (message.toolCalls ?? []).map(({ id }) => id) : [],
+    ),
+  );
   const result: Message[] = [];
   for (const message of history) {
     if (message.role === "activity") continue;
+    if (message.role === "tool" && !made.has(message.toolCallId)) continue;
     result.push(message);
     if (message.role !== "assistant") continue;
     for (const call of message.toolCalls ?? []) {

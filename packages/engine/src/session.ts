@@ -29,6 +29,7 @@ import { Ring } from "./ring.ts";
 import { SessionWriter } from "./writer.ts";
 
 const checkpointEveryEvents = 2_000;
+const bytesPerCheckpointedEvent = 64;
 const pageBytes = 1024 * 1024;
 
 /**
@@ -57,6 +58,7 @@ export class Session implements ReadSource {
   #head: LogHead;
   #writer: SessionWriter | undefined;
   #checkpointSequence: number;
+  #checkpointBytes = 0;
 
   private constructor(store: Store, limits: EngineLimits, key: LogKey, loaded: Loaded) {
     this.key = key;
@@ -274,11 +276,17 @@ export class Session implements ReadSource {
     return infos.map((info) => ({ put: interruptEntry(info) }));
   }
 
-  /** A checkpoint to write with the next append, where one is due. */
+  /**
+   * A checkpoint to write with the next append, where one is due: the larger the last one was, the more events
+   * have to come before the next, so that writing them stays a small part of the work.
+   */
   checkpointIfDue(): CatalogChange[] {
-    if (this.fold.sequence - this.#checkpointSequence < checkpointEveryEvents) return [];
+    const due = Math.max(checkpointEveryEvents, this.#checkpointBytes / bytesPerCheckpointedEvent);
+    if (this.fold.sequence - this.#checkpointSequence < due) return [];
+    const entry = checkpointEntry(this.key, this.fold.checkpoint(), this.info.createTime);
     this.#checkpointSequence = this.fold.sequence;
-    return [{ put: checkpointEntry(this.key, this.fold.checkpoint(), this.info.createTime) }];
+    this.#checkpointBytes = entry.value.length;
+    return [{ put: entry }];
   }
 
   /** Lets every reader look again, because what they wait for may be known now. */

@@ -97,7 +97,7 @@ export async function planRun(session: Session, request: RunRequest, context: St
     );
   }
   checkHistoryLength(session, messages.history, context.limits);
-  const state = reconcileState(fold.state ?? {}, fold.echoState ?? {}, input.state);
+  const state = reconcileState(fold.state, fold.echoState, input.state);
   if (state.edited && ifStateRevision !== undefined && ifStateRevision !== fold.stateRevision) {
     throw new EngineError(
       "STALE_STATE",
