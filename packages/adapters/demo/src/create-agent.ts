@@ -4,7 +4,7 @@ import { choosePlay } from "./choose-play.ts";
 import type { Ending } from "./scene.ts";
 import { approvalTools } from "./scenes/approval.ts";
 import { researcher } from "./scenes/research.ts";
-import { createStage, type StageOptions } from "./stage.ts";
+import { createStage, type Stage, type StageOptions } from "./stage.ts";
 
 /** What `createAgent` takes. Set by the program that registers the agent. */
 export interface DemoOptions {
@@ -49,19 +49,26 @@ async function* perform(
   signal: AbortSignal,
 ): AsyncGenerator<AguiEvent, void> {
   if (signal.aborted) return;
-  const { threadId, runId } = input;
-  yield { type: "RUN_STARTED", threadId, runId, protocolVersion: "1.0" };
+  const stage = createStage(input, options, signal);
+  yield stage.events.runStarted();
   try {
-    const ending = yield* choosePlay(input)(createStage(input, options, signal));
-    yield terminalOf(input, ending);
+    const ending = yield* choosePlay(input)(stage);
+    yield terminalOf(stage, ending);
   } catch (error) {
     // A cancelled run is its host's to end.
     if (!signal.aborted) throw error;
   }
 }
 
-function terminalOf({ threadId, runId }: RunAgentInput, ending: Ending): AguiEvent {
-  if (ending === undefined) return { type: "RUN_FINISHED", threadId, runId };
-  if (ending.type !== "error") return { type: "RUN_FINISHED", threadId, runId, outcome: ending };
-  return { type: "RUN_ERROR", code: ending.code, message: ending.message };
+function terminalOf({ events }: Stage, ending: Ending): AguiEvent {
+  switch (ending?.type) {
+    case undefined:
+      return events.finish();
+    case "pending":
+      return events.finish({ pendingToolCallIds: ending.toolCallIds });
+    case "interrupt":
+      return events.interrupt(ending.interrupts);
+    case "error":
+      return events.fail(ending.message, ending.code);
+  }
 }

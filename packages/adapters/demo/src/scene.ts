@@ -1,9 +1,10 @@
-import type { AguiEvent, RunAgentInput, RunOutcome } from "@dragoman/agui";
+import type { AguiEvent, Interrupt, RunAgentInput } from "@dragoman/agui";
 import type { Stage } from "./stage.ts";
 
 /** How a run ends; undefined for a plain success. */
 export type Ending =
-  | RunOutcome
+  | { readonly type: "pending"; readonly toolCallIds: string[] }
+  | { readonly type: "interrupt"; readonly interrupts: Interrupt[] }
   | { readonly type: "error"; readonly code: string; readonly message: string }
   | undefined;
 

@@ -11,7 +11,7 @@ import { type GuardedTool, guardedTools } from "../guarded-tools.ts";
 import { isObject, parseObject } from "../json.ts";
 import { callOf } from "../read-request.ts";
 import type { Play, Scene } from "../scene.ts";
-import { callTool, type Part, say, toolResult } from "../speak.ts";
+import { type Part, say } from "../speak.ts";
 import type { Stage } from "../stage.ts";
 
 /** An interrupt's id is this and the id of the call that it guards, so that its answer says what to do. */
@@ -48,7 +48,7 @@ export const approval: Scene = {
 async function* propose(stage: Stage, tool: GuardedTool, args: JsonObject): Play {
   const question = tool.ask(args);
   yield* say(stage, question);
-  const toolCallId = yield* callTool(stage, tool.name, args);
+  const toolCallId = yield* stage.events.toolCall({ name: tool.name, args });
   const interrupt: Interrupt = {
     id: idPrefix + toolCallId,
     reason: "tool_call",
@@ -106,7 +106,7 @@ async function* settle(
   const { state } = stage.input;
   const { payload } = answer;
   if (answer.status !== "resolved" || !isObject(payload) || payload.approved !== true) {
-    yield toolResult(stage, toolCallId, { declined: true });
+    yield stage.events.toolResult(toolCallId, { declined: true });
     yield* say(stage, "All right, I leave it as it is.");
     return state;
   }
@@ -114,12 +114,12 @@ async function* settle(
   const args = isObject(payload.editedArgs) ? payload.editedArgs : parseObject(proposed);
   const outcome = args ? tool.execute(args, state) : "the arguments are no JSON object";
   if (typeof outcome === "string") {
-    yield toolResult(stage, toolCallId, { error: outcome });
+    yield stage.events.toolResult(toolCallId, { error: outcome });
     yield* say(stage, `I cannot do that: ${outcome}.`);
     return state;
   }
   if (outcome.change) yield outcome.change;
-  yield toolResult(stage, toolCallId, outcome.result);
+  yield stage.events.toolResult(toolCallId, outcome.result);
   yield* say(stage, outcome.said);
   return stateAfter(state, outcome.change);
 }

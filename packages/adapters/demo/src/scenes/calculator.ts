@@ -1,6 +1,6 @@
 import { ArithmeticError, evaluate } from "../arithmetic.ts";
 import type { Play, Scene } from "../scene.ts";
-import { callTool, say, think, toolResult } from "../speak.ts";
+import { say, think } from "../speak.ts";
 import type { Stage } from "../stage.ts";
 
 /** Words for operators, in the order in which they are replaced. */
@@ -45,9 +45,9 @@ function isArithmetic(expression: string): boolean {
 
 async function* calculate(stage: Stage, expression: string): Play {
   yield* think(stage, "That is arithmetic. I am better off with a calculator than with my memory.");
-  const toolCallId = yield* callTool(stage, "calculate", { expression });
+  const toolCallId = yield* stage.events.toolCall({ name: "calculate", args: { expression } });
   const result = resultOf(expression);
-  yield toolResult(stage, toolCallId, result);
+  yield stage.events.toolResult(toolCallId, result);
   yield* say(
     stage,
     "value" in result ? `${expression} = ${result.value}` : `I cannot calculate that. ${result.error}`,

@@ -3,11 +3,14 @@ import { guessArgs, hasWord, wordsOfName } from "../guess-args.ts";
 import { parseObject } from "../json.ts";
 import { textOf } from "../read-request.ts";
 import type { Play, Request, Scene } from "../scene.ts";
-import { callTool, say } from "../speak.ts";
+import { say } from "../speak.ts";
 import type { Stage } from "../stage.ts";
 
 const call =
   /^(?:call|use|run|invoke|execute)(?<tool> (?:the )?tool)? (?<name>[\w.:/-]+)(?: tool)?(?: (?:with|on|and) ?(?<args>.*))?$/i;
+
+/** How much of the arguments is in one event, so that there are several, as from a model. */
+const argsChunkSize = 16;
 
 /** A tool of the client: the run ends with the call, and the client's next run brings the result. */
 export const clientTool: Scene = {
@@ -39,8 +42,8 @@ async function* callClient(stage: Stage, tool: Tool, args: JsonObject | undefine
     yield* say(stage, `The arguments of ${tool.name} have to be a JSON object, such as {"color": "blue"}.`);
     return undefined;
   }
-  const toolCallId = yield* callTool(stage, tool.name, args);
-  return { type: "success", pendingToolCallIds: [toolCallId] };
+  const toolCallId = yield* stage.events.toolCall({ name: tool.name, args, chunkSize: argsChunkSize });
+  return { type: "pending", toolCallIds: [toolCallId] };
 }
 
 async function* refuse(stage: Stage, name: string, offered: readonly Tool[]): Play {

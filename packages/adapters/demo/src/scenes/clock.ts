@@ -1,5 +1,5 @@
 import type { Play, Scene } from "../scene.ts";
-import { callTool, say, toolResult } from "../speak.ts";
+import { say } from "../speak.ts";
 import type { Stage } from "../stage.ts";
 
 const questions = [
@@ -21,10 +21,10 @@ export const clock: Scene = {
 };
 
 async function* tellTime(stage: Stage, place: string): Play {
-  const toolCallId = yield* callTool(stage, "get_time", { place });
+  const toolCallId = yield* stage.events.toolCall({ name: "get_time", args: { place } });
   const timeZone = timeZoneOf(place);
   if (timeZone === undefined) {
-    yield toolResult(stage, toolCallId, { error: `The time zone of ${place} is unknown.` });
+    yield stage.events.toolResult(toolCallId, { error: `The time zone of ${place} is unknown.` });
     yield* say(
       stage,
       `I do not know the time zone of ${place}. Try a larger city, or a name such as Europe/Rome.`,
@@ -32,7 +32,7 @@ async function* tellTime(stage: Stage, place: string): Play {
     return undefined;
   }
   const now = stage.now();
-  yield toolResult(stage, toolCallId, { time: now.toISOString(), timeZone });
+  yield stage.events.toolResult(toolCallId, { time: now.toISOString(), timeZone });
   const text = now.toLocaleString("en-GB", { timeZone, dateStyle: "full", timeStyle: "short" });
   yield* say(stage, `It is ${text} in ${timeZone}.`);
   return undefined;

@@ -31,14 +31,21 @@ async function* countUp(stage: Stage, from: number, to: number, how: string): Pl
     );
     return undefined;
   }
-  const messageId = stage.newId();
-  yield { type: "TEXT_MESSAGE_START", messageId, role: "assistant" };
-  for (let number = from; number <= to; number++) {
-    yield { type: "TEXT_MESSAGE_CONTENT", messageId, delta: number === from ? `${number}` : ` ${number}` };
-    if (number < to) await stage.pause(pauseMs);
-  }
-  yield { type: "TEXT_MESSAGE_END", messageId };
+  yield* stage.events.textStream(numbers(stage, from, to, pauseMs));
   return undefined;
+}
+
+async function* numbers(
+  stage: Stage,
+  from: number,
+  to: number,
+  pauseMs: number,
+): AsyncGenerator<string, void> {
+  yield `${from}`;
+  for (let number = from + 1; number <= to; number++) {
+    await stage.pause(pauseMs);
+    yield ` ${number}`;
+  }
 }
 
 /** The pause between two numbers; undefined if what was said about it makes no sense or is too long. */

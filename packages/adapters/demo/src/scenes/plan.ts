@@ -1,6 +1,5 @@
-import type { AguiEvent } from "@dragoman/agui";
 import type { Play, Scene } from "../scene.ts";
-import { say, step } from "../speak.ts";
+import { type Part, say } from "../speak.ts";
 import type { Stage } from "../stage.ts";
 
 const activityType = "PLAN";
@@ -19,23 +18,19 @@ export const plan: Scene = {
 };
 
 async function* makePlan(stage: Stage, subject: string): Play {
-  const messageId = stage.newId();
   const content = { title: subject, tasks: tasks.map((title) => ({ title, status: "waiting" })) };
-  yield { type: "ACTIVITY_SNAPSHOT", messageId, activityType, content };
-  for (const [index, title] of tasks.entries()) yield* step(title, work(stage, messageId, index));
+  const activityId = yield* stage.events.activity(activityType, content);
+  for (const [index, title] of tasks.entries()) {
+    yield* stage.events.step(title, () => work(stage, activityId, index));
+  }
   yield* say(stage, `The plan for ${subject} is ready: ${tasks.length} of ${tasks.length} tasks are done.`);
   return undefined;
 }
 
-async function* work(stage: Stage, messageId: string, index: number): AsyncGenerator<AguiEvent, void> {
-  const status = (value: string): AguiEvent => ({
-    type: "ACTIVITY_DELTA",
-    messageId,
-    activityType,
-    patch: [{ op: "replace", path: `/tasks/${index}/status`, value }],
-  });
-  yield status("working");
+async function* work(stage: Stage, activityId: string, index: number): Part {
+  const path = `/tasks/${index}/status`;
+  yield stage.events.activityDelta(activityId, activityType, [{ op: "replace", path, value: "working" }]);
   // Long enough to be seen.
   await stage.pause(stage.paceMs * 20);
-  yield status("done");
+  yield stage.events.activityDelta(activityId, activityType, [{ op: "replace", path, value: "done" }]);
 }

@@ -1,5 +1,5 @@
 import type { Play, Scene } from "../scene.ts";
-import { callTool, type Part, say, step, think, toolResult } from "../speak.ts";
+import { type Part, say, think } from "../speak.ts";
 import type { Stage } from "../stage.ts";
 
 /** The subagent, as capabilities show it. */
@@ -32,32 +32,33 @@ export const research: Scene = {
 
 async function* delegate(stage: Stage, topic: string): Play {
   yield* say(stage, `I ask my researcher about ${topic}.`);
-  const parentToolCallId = yield* callTool(stage, "ask_researcher", { topic });
-  const subagentRunId = stage.newId();
-  yield { type: "SUBAGENT_STARTED", subagentRunId, ...researcher, parentToolCallId };
-  const found = yield* step("look it up", lookUp(stage, topic, subagentRunId), subagentRunId);
-  const report = found ?? `There is nothing about ${topic} in my library.`;
-  yield* say(stage, report, subagentRunId);
-  yield { type: "SUBAGENT_FINISHED", subagentRunId, result: { topic, report }, outcome: { type: "success" } };
-  yield toolResult(stage, parentToolCallId, report);
-  yield* say(
-    stage,
-    found ? `The researcher reports: ${found}` : `The researcher knows only: ${topics().join(", ")}.`,
+  const parentToolCallId = yield* stage.events.toolCall({ name: "ask_researcher", args: { topic } });
+  const report = yield* stage.events.subagent({ ...researcher, parentToolCallId }, (events) =>
+    // What is played on this stage is the subagent's own.
+    investigate({ ...stage, events }, topic),
   );
+  yield stage.events.toolResult(parentToolCallId, report);
+  yield* say(stage, `The researcher reports: ${report}`);
   return undefined;
 }
 
-async function* lookUp(stage: Stage, topic: string, owner: string): Part<string | undefined> {
-  yield* think(stage, `Which shelf would ${topic} be on?`, owner);
-  const toolCallId = yield* callTool(stage, "search_library", { query: topic }, owner);
-  const key = topics().find((word) =>
-    topic
-      .toLowerCase()
-      .replace(/[^a-z]/g, "")
-      .includes(word),
-  );
+async function* investigate(stage: Stage, topic: string): Part<string> {
+  const found = yield* stage.events.step("look it up", () => lookUp(stage, topic));
+  const report = found ?? `There is nothing about ${topic} in my library, only about ${topics().join(", ")}.`;
+  yield* say(stage, report);
+  return report;
+}
+
+async function* lookUp(stage: Stage, topic: string): Part<string | undefined> {
+  yield* think(stage, `Which shelf would ${topic} be on?`);
+  const words = topic.toLowerCase().replace(/[^a-z]/g, "");
+  const key = topics().find((word) => words.includes(word));
   const found = key === undefined ? undefined : library[key];
-  yield toolResult(stage, toolCallId, { found: found ?? null }, owner);
+  yield* stage.events.toolCall({
+    name: "search_library",
+    args: { query: topic },
+    result: { found: found ?? null },
+  });
   return found;
 }
 

@@ -1,6 +1,6 @@
 import { convert, unitOf } from "../conversions.ts";
 import type { Play, Scene } from "../scene.ts";
-import { callTool, say, toolResult } from "../speak.ts";
+import { say } from "../speak.ts";
 import type { Stage } from "../stage.ts";
 
 const questions = [
@@ -25,9 +25,9 @@ export const units: Scene = {
 };
 
 async function* convertUnits(stage: Stage, value: number, from: string, to: string): Play {
-  const toolCallId = yield* callTool(stage, "convert_units", { value, from, to });
+  const toolCallId = yield* stage.events.toolCall({ name: "convert_units", args: { value, from, to } });
   const result = resultOf(value, from, to);
-  yield toolResult(stage, toolCallId, result);
+  yield stage.events.toolResult(toolCallId, result);
   yield* say(stage, "value" in result ? `${value} ${from} = ${result.value} ${to}` : result.error);
   return undefined;
 }
