@@ -26,7 +26,7 @@ export async function driveAgent(
   options: DriveOptions = {},
 ): Promise<void> {
   const { signal } = context;
-  const stop = new AbortController();
+  const reading: Reading = { isStopped: signal.aborted, iterator: undefined };
   let onAbort: (() => void) | undefined;
   const aborted = new Promise<void>((resolve) => {
     onAbort = resolve;
@@ -34,36 +34,41 @@ export async function driveAgent(
     else signal.addEventListener("abort", onAbort, { once: true });
   });
   try {
-    const reading = signal.aborted ? aborted : read(agent, input, context, pipeline, stop.signal, options);
-    await Promise.race([reading, aborted]);
+    await Promise.race([read(reading, agent, input, context, pipeline, options), aborted]);
   } finally {
-    stop.abort();
+    reading.isStopped = true;
+    void close(reading.iterator);
     if (onAbort !== undefined) signal.removeEventListener("abort", onAbort);
   }
   if (signal.aborted) pipeline.cancel();
 }
 
-/** Reads the agent's events until `stop` aborts. Only what the pipeline throws rejects. */
+/** What goes on with an agent that is being read. */
+interface Reading {
+  /** Nothing more is taken. A flag, because it is looked at for every event. */
+  isStopped: boolean;
+  iterator: AsyncIterator<AgentOutput> | undefined;
+}
+
+/** Reads the agent's events until it is stopped. Only what the pipeline throws rejects. */
 async function read(
+  reading: Reading,
   agent: Agent,
   input: RunAgentInput,
   context: RunContext,
   pipeline: RunPipeline,
-  stop: AbortSignal,
   options: DriveOptions,
 ): Promise<void> {
-  let iterator: AsyncIterator<AgentOutput> | undefined;
-  stop.addEventListener("abort", () => void close(iterator), { once: true });
-  while (!stop.aborted) {
+  while (!reading.isStopped) {
     let result: IteratorResult<AgentOutput>;
     try {
-      iterator ??= iterate(agent.run(input, context));
-      result = await iterator.next();
+      reading.iterator ??= iterate(agent.run(input, context));
+      result = await reading.iterator.next();
     } catch (error) {
-      if (!stop.aborted) pipeline.fail(error);
+      if (!reading.isStopped) pipeline.fail(error);
       return;
     }
-    if (stop.aborted) return;
+    if (reading.isStopped) return;
     if (result.done) return pipeline.finish();
     pipeline.push(result.value);
     if (pipeline.isEnded) return;

@@ -1,7 +1,8 @@
+import { fileURLToPath } from "node:url";
 import { type AguiEvent, encodeEvent, type RunAgentInput } from "@dragoman/agui";
 import { collect } from "@dragoman/client";
 import { createAgentClient } from "@dragoman/client/node";
-import { createFaultProxy, freePort, waitUntil, withTimeout } from "@dragoman/testing";
+import { createFaultProxy, freePort, startProcess, waitUntil, withTimeout } from "@dragoman/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Agent, EncodedEvent } from "./agent.ts";
 import { driveAgent } from "./drive-agent.ts";
@@ -162,6 +163,19 @@ describe("remoteAgent", () => {
       { type: "RUN_ERROR", code: "AGENT_UNAVAILABLE", message: expect.stringContaining("keeps no log") },
     ]);
     await waitUntil(() => state.isAborted, "the abort there");
+  });
+
+  it("says that the host was killed", async () => {
+    const program = fileURLToPath(new URL("./testing/hello-host.ts", import.meta.url));
+    const started = await startProcess({ program, ready: /serving on (\S+)/ });
+    const emitted: EncodedEvent[] = [];
+    const running = run(remote({ target: started.ready[1] ?? "" }), undefined, emitted);
+    await waitUntil(() => emitted.length >= 2, "the first events");
+    await started.kill("SIGKILL");
+    await running;
+    expect(emitted.at(-1)?.event).toMatchObject({ type: "RUN_ERROR", code: "AGENT_UNAVAILABLE" });
+    await using again = await started.restart();
+    expect((await run(remote({ target: again.ready[1] ?? "" }))).length).toBeGreaterThan(2);
   });
 
   it("takes a silent connection for lost", async () => {

@@ -1,4 +1,5 @@
 import { createServer } from "node:http";
+import { fileURLToPath } from "node:url";
 import { create, fromJson } from "@bufbuild/protobuf";
 import { ValueSchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
@@ -18,7 +19,7 @@ import {
   HealthCheckResponse_Status as Status,
 } from "@dragoman/contract/agent/v1/agui_service_pb";
 import { createInProcessTransport } from "@dragoman/server";
-import { delay, waitUntil, withTimeout } from "@dragoman/testing";
+import { delay, startProcess, waitUntil, withTimeout } from "@dragoman/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Agent, AgentOutput, RunContext } from "./agent.ts";
 import { type AgentHost, type Agents, type RunWarning, type ServeOptions, serve } from "./serve.ts";
@@ -372,6 +373,21 @@ describe("serve", () => {
     await host.close();
     expect(process.listenerCount("SIGTERM")).toBe(before);
     expect(process.listenerCount("SIGINT")).toBe(0);
+  });
+
+  it("makes a program of a few lines, which ends in order", async () => {
+    const program = fileURLToPath(new URL("./testing/hello-host.ts", import.meta.url));
+    await using started = await startProcess({ program, ready: /serving on (\S+)/ });
+    const client = createAgentClient({ baseUrl: started.ready[1] ?? "" });
+    closers.push(() => client.close());
+    const stream = client.run(input);
+    await stream.next();
+    const ended = started.kill("SIGTERM");
+    const { messages, error } = await collect(stream);
+    expect(messages).toMatchObject([{ content: "Hello" }]);
+    expect(error?.code).toBe("MISSING_TERMINAL");
+    expect(await ended).toEqual({ code: 0, signal: null });
+    expect(started.stderr).toBe("");
   });
 
   it("says what it cannot serve", async () => {

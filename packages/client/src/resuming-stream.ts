@@ -46,14 +46,18 @@ export class ResumingStream implements AsyncIterableIterator<ClientEvent, undefi
   #stream: EventStream | undefined;
   #prelude: EventItem[] = [];
   #ready: EventItem[] = [];
-  #cursor: Cursor | undefined;
+  /** Where everything was delivered up to; undefined before the first event. */
+  #lastSequence: number | undefined;
+  #logId: string;
   #runId: string | undefined;
   #isCaughtUp: boolean;
   /** Whether the service has answered at all, and then whether it keeps a log. */
   #service: "unknown" | "bare" | "logged" = "unknown";
   #attempts = 0;
   #attachedAt = 0;
+  /** When something new came last, as far as anybody looked at the clock: see `#progress`. */
   #progressAt = performance.now();
+  #hasProgressed = false;
   #watchdog: ReturnType<typeof setInterval> | undefined;
   /** What `take` came upon and could not throw. */
   #failure: { readonly error: unknown } | undefined;
@@ -66,18 +70,19 @@ export class ResumingStream implements AsyncIterableIterator<ClientEvent, undefi
     this.#plan = plan;
     this.#options = options;
     this.#signal = signal;
-    this.#cursor = plan.cursor;
+    this.#lastSequence = plan.cursor?.afterSequence;
+    this.#logId = plan.cursor?.logId ?? "";
     this.#isCaughtUp = !plan.hasPrelude;
   }
 
   /** The log that the events are of. Empty before the first event, and where the service keeps none. */
   get logId(): string {
-    return this.#cursor?.logId ?? this.#stream?.logId ?? "";
+    return this.#logId === "" ? (this.#stream?.logId ?? "") : this.#logId;
   }
 
   /** The last sequence that was delivered; undefined if none was. */
   get lastSequence(): number | undefined {
-    return this.#cursor?.afterSequence;
+    return this.#lastSequence;
   }
 
   /** The run that the last RUN_STARTED named. */
@@ -145,6 +150,7 @@ export class ResumingStream implements AsyncIterableIterator<ClientEvent, undefi
         const stream = this.#stream ?? this.#attach();
         const value = this.#poll(stream);
         if (value !== undefined) return { done: false, value };
+        this.#noteProgress();
         if (!this.#isOver && stream.isDone) this.#ended();
         else if (!this.#isOver) await stream.wait();
       } catch (error) {
@@ -178,7 +184,7 @@ export class ResumingStream implements AsyncIterableIterator<ClientEvent, undefi
         case "caughtUp":
           return this.#catchUp(item.sequence, stream);
         case "heartbeat":
-          if (performance.now() - this.#attachedAt > this.#options.maxDelayMs) this.#progress();
+          if (performance.now() - this.#attachedAt > this.#options.maxDelayMs) this.#hasProgressed = true;
           break;
         case "unknown":
           if (item.sequence !== undefined) this.#advanceTo(item.sequence, stream);
@@ -189,7 +195,7 @@ export class ResumingStream implements AsyncIterableIterator<ClientEvent, undefi
 
   /** Moves the cursor; false if the event was delivered before. */
   #advanceTo(sequence: number, stream: EventStream): boolean {
-    const last = this.#cursor?.afterSequence;
+    const last = this.#lastSequence;
     if (last !== undefined) {
       if (sequence <= last) return false;
       if (sequence !== last + 1) {
@@ -200,13 +206,17 @@ export class ResumingStream implements AsyncIterableIterator<ClientEvent, undefi
     return true;
   }
 
-  #moveTo(afterSequence: number, stream: EventStream): void {
-    const logId = this.#cursor?.logId ?? "";
-    if (logId !== "" && stream.logId !== "" && stream.logId !== logId) {
-      throw new ConnectError(`the log is ${stream.logId} and was ${logId}`, Code.DataLoss);
-    }
-    this.#cursor = { afterSequence, logId: logId === "" ? stream.logId : logId };
-    this.#progress();
+  #moveTo(sequence: number, stream: EventStream): void {
+    if (stream.logId !== this.#logId) this.#learnLog(stream.logId);
+    this.#lastSequence = sequence;
+    this.#hasProgressed = true;
+  }
+
+  #learnLog(logId: string): void {
+    if (logId === "") return;
+    if (this.#logId !== "")
+      throw new ConnectError(`the log is ${logId} and was ${this.#logId}`, Code.DataLoss);
+    this.#logId = logId;
   }
 
   #holdPrelude(item: EventItem): void {
@@ -232,16 +242,25 @@ export class ResumingStream implements AsyncIterableIterator<ClientEvent, undefi
     return item;
   }
 
-  #progress(): void {
+  /** Takes note of what is new. Not for each event: the clock is looked at only where somebody waits anyway. */
+  #noteProgress(): void {
+    if (!this.#hasProgressed) return;
+    this.#hasProgressed = false;
     this.#attempts = 0;
     this.#progressAt = performance.now();
+  }
+
+  /** Where to attach again; undefined while nothing was delivered, or a prelude only in part. */
+  #cursor(): Cursor | undefined {
+    if (this.#lastSequence === undefined || !this.#isCaughtUp) return undefined;
+    return { afterSequence: this.#lastSequence, logId: this.#logId };
   }
 
   #attach(): EventStream {
     this.#prelude = [];
     this.#isSilent = false;
     this.#attachedAt = performance.now();
-    this.#stream = this.#plan.open(this.#isCaughtUp ? this.#cursor : undefined, this.#signal, this.#runId);
+    this.#stream = this.#plan.open(this.#cursor(), this.#signal, this.#runId);
     this.#watch(this.#stream);
     return this.#stream;
   }
@@ -272,7 +291,8 @@ export class ResumingStream implements AsyncIterableIterator<ClientEvent, undefi
         Code.Unavailable,
       );
     }
-    const hadAll = this.#plan.cursor !== undefined && this.#plan.cursor === this.#cursor;
+    const hadAll =
+      this.#lastSequence !== undefined && this.#lastSequence === this.#plan.cursor?.afterSequence;
     if (this.#plan.isRun && !hadAll) throw truncated("the run has no terminal event yet");
     this.#finish();
   }
@@ -281,6 +301,7 @@ export class ResumingStream implements AsyncIterableIterator<ClientEvent, undefi
   async #recover(reason: unknown): Promise<void> {
     const error = ConnectError.from(reason);
     this.#dropStream();
+    this.#noteProgress();
     if (this.#isOver) return;
     const attempt = this.#attempts + 1;
     const refusal = this.#whyNotAgain(error, attempt);
