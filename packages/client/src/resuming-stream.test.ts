@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { AguiEvent } from "@dragoman/agui";
 import { AttachMode } from "@dragoman/contract/orchestrator/v1/cursor_pb";
@@ -392,6 +393,15 @@ describe("a resuming stream", () => {
     expect(error?.code).toBe(Code.Canceled);
     expect(host.calls.map(({ method }) => method)).toEqual(["runAgent", "cancelRun"]);
     expect(host.calls[1]).toMatchObject({ sessionId: "t", runId: "r" });
+  });
+
+  it("leaves no listener on the signal", async () => {
+    const { signal } = new AbortController();
+    for (const onAbort of ["detach", "cancel"] as const) {
+      await read(client.run(input, { signal, onAbort }));
+      for await (const _ of client.run(input, { signal, onAbort })) break;
+    }
+    await waitUntil(() => getEventListeners(signal, "abort").length === 0, "the listeners to go");
   });
 
   it("cancels without detaching", async () => {

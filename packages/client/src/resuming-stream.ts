@@ -40,6 +40,8 @@ export interface StreamPlan {
  * arrived, delivers none twice and leaves none out, and fails rather than do either.
  */
 export class ResumingStream implements AsyncIterableIterator<ClientEvent, undefined> {
+  /** Called once, when nothing more is delivered. */
+  onOver: (() => void) | undefined;
   readonly #plan: StreamPlan;
   readonly #options: CompleteResumeOptions;
   readonly #signal: AbortSignal;
@@ -119,7 +121,7 @@ export class ResumingStream implements AsyncIterableIterator<ClientEvent, undefi
   }
 
   return(): Promise<IteratorResult<ClientEvent, undefined>> {
-    this.#isOver = true;
+    this.#setOver();
     this.#dropStream();
     return Promise.resolve({ done: true, value: undefined });
   }
@@ -338,9 +340,16 @@ export class ResumingStream implements AsyncIterableIterator<ClientEvent, undefi
     this.#stream = undefined;
   }
 
+  #setOver(): void {
+    this.#isOver = true;
+    const { onOver } = this;
+    this.onOver = undefined;
+    onOver?.();
+  }
+
   #finish(): void {
     if (this.#isOver) return;
-    this.#isOver = true;
+    this.#setOver();
     const stream = this.#stream;
     clearInterval(this.#watchdog);
     if (stream !== undefined) void closeGently(stream);

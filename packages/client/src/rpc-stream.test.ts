@@ -291,6 +291,13 @@ describe.each(fastWires)("$name, beyond what a stock transport shows", (wire) =>
     await waitUntil(() => host.calls[0]?.signal.aborted, "the server to notice");
   });
 
+  it("takes deadlines that no timer and no header can hold", async () => {
+    for (const timeoutMs of [2 ** 40, 1e8, 4999.5]) {
+      const { error } = await readAll(runAgent(wire.open(host), request, { timeoutMs }));
+      expect(error).toBeUndefined();
+    }
+  });
+
   it("serves who asks again before the answer, in order", async () => {
     const stream = runAgent(wire.open(host), request);
     const results = await Promise.all(Array.from({ length: host.log.length + 2 }, () => stream.next()));

@@ -7,6 +7,10 @@ import { refineHttpError, truncated, type WireProtocol } from "./wire-protocol.t
 
 /** Bytes of the body of a refusal that are kept to find out why. */
 const maxErrorBodyBytes = 16 * 1024;
+/** A timer for longer than this fires at once. */
+const longestTimerMs = 2 ** 31 - 1;
+/** gRPC writes a time-out with eight digits. A longer one is kept on this side alone. */
+const longestSentTimeoutMs = 99_999_999;
 /** The flag of an envelope whose message is compressed. */
 const compressedFlag = 1;
 
@@ -34,7 +38,7 @@ export function openRpcStream(call: RpcCall): EventStream {
   const { signal, timeoutMs } = call;
   const onAbort = () => queue.abort(abortedError(signal as AbortSignal));
   const deadline =
-    timeoutMs === undefined
+    timeoutMs === undefined || timeoutMs > longestTimerMs
       ? undefined
       : setTimeout(
           () => queue.abort(new ConnectError("the deadline passed", Code.DeadlineExceeded)),
@@ -53,7 +57,10 @@ export function openRpcStream(call: RpcCall): EventStream {
 async function send(call: RpcCall, queue: EventQueue): Promise<void> {
   try {
     const made = call.header();
-    const header = call.protocol.requestHeader(made instanceof Headers ? made : await made, call.timeoutMs);
+    const header = call.protocol.requestHeader(
+      made instanceof Headers ? made : await made,
+      sentTimeoutMs(call),
+    );
     if (queue.isEnded) return;
     const reader = new RpcReader(call, queue);
     const stream = call.client({ url: call.url, header, body: envelope(call.message) }, reader);
@@ -61,6 +68,10 @@ async function send(call: RpcCall, queue: EventQueue): Promise<void> {
   } catch (error) {
     queue.end(ConnectError.from(error));
   }
+}
+
+function sentTimeoutMs({ timeoutMs }: RpcCall): number | undefined {
+  return timeoutMs === undefined || timeoutMs > longestSentTimeoutMs ? undefined : Math.ceil(timeoutMs);
 }
 
 /** Turns the bytes of a response into items and an outcome. */

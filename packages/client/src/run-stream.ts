@@ -80,8 +80,12 @@ export function openRunStream(
   const detach = new AbortController();
   const stream = new RunStream(target, plan, options, detach.signal, runs);
   const cancel = () => void cancelThenDetach(stream, signal, detach);
-  if (signal.aborted) detach.abort(signal.reason);
-  else signal.addEventListener("abort", cancel, { once: true });
+  if (signal.aborted) {
+    detach.abort(signal.reason);
+    return stream;
+  }
+  signal.addEventListener("abort", cancel, { once: true });
+  stream.onOver = () => signal.removeEventListener("abort", cancel);
   return stream;
 }
 

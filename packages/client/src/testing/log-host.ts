@@ -1,5 +1,6 @@
 import { createServer as createHttpServer } from "node:http";
-import { createServer as createHttp2Server } from "node:http2";
+import { createServer as createHttp2Server, createSecureServer, type ServerHttp2Session } from "node:http2";
+import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { create } from "@bufbuild/protobuf";
 import { type Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
@@ -51,8 +52,11 @@ export function contractError(code: Code, reason: string, message: string): Conn
   ]);
 }
 
+/** Certificates of a host; with `requestCert` it takes only clients that have one of its authority. */
+export type HostTls = { cert: string; key: string; ca?: string; requestCert?: boolean };
+
 /** Starts a host on two ports: one for HTTP/1.1, one for HTTP/2. */
-export async function startLogHost(log: AguiEvent[] = []): Promise<LogHost> {
+export async function startLogHost(log: AguiEvent[] = [], tls?: HostTls): Promise<LogHost> {
   const state: Omit<LogHost, "h1Url" | "h2Url" | "h1Port" | "h2Port" | typeof Symbol.asyncDispose> = {
     log,
     logId: "log-1",
@@ -62,8 +66,9 @@ export async function startLogHost(log: AguiEvent[] = []): Promise<LogHost> {
     beforeEvent: undefined,
   };
   const handler = connectNodeAdapter({ routes: (router) => serveLog(router, state as LogHost) });
-  const h1 = createHttpServer(handler);
-  const h2 = createHttp2Server(handler);
+  const h1 = tls === undefined ? createHttpServer(handler) : createHttpsServer(tls, handler);
+  const h2 = tls === undefined ? createHttp2Server(handler) : createSecureServer(tls, handler);
+  const scheme = tls === undefined ? "http" : "https";
   const ports = await Promise.all(
     [h1, h2].map(
       (server) =>
@@ -74,15 +79,15 @@ export async function startLogHost(log: AguiEvent[] = []): Promise<LogHost> {
   );
   const [h1Port = 0, h2Port = 0] = ports;
   const sessions = new Set<{ destroy(): void }>();
-  h2.on("session", (session) => {
+  h2.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
     session.on("close", () => sessions.delete(session));
   });
   return Object.assign(state, {
     h1Port,
     h2Port,
-    h1Url: `http://127.0.0.1:${h1Port}`,
-    h2Url: `http://127.0.0.1:${h2Port}`,
+    h1Url: `${scheme}://127.0.0.1:${h1Port}`,
+    h2Url: `${scheme}://127.0.0.1:${h2Port}`,
     async [Symbol.asyncDispose]() {
       h1.closeAllConnections();
       for (const session of sessions) session.destroy();
