@@ -43,10 +43,12 @@ export function startRun(
 /** Reads what comes after a place of a run, over any wire. Leaving the loop cuts the connection. */
 export function observeRun(wire: Wire, baseUrl: string, place: Place): AsyncGenerator<PlacedEvent> {
   if (wire.transport !== undefined) return observeOverRpc(wire.transport, place);
-  const url = new URL(`${baseUrl}/sessions/${encodeURIComponent(place.sessionId)}/events`);
-  url.searchParams.set("protocolVersion", "1.0");
-  const headers = { accept: String(wire.accept), "last-event-id": String(place.after) };
-  return readHttp(new Request(url, { headers }), place.after);
+  const { sessionId, runId, after } = place;
+  const path = `/sessions/${encodeURIComponent(sessionId)}/runs/${encodeURIComponent(runId)}/events`;
+  const request = new Request(`${baseUrl}${path}?after=${after}`, {
+    headers: { accept: String(wire.accept) },
+  });
+  return readHttp(request, after);
 }
 
 async function* startOverRpc(

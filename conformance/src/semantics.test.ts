@@ -10,6 +10,7 @@ import {
 } from "@dragoman/agui";
 import { describe, expect, test } from "vitest";
 import { loadOfficialCorpus, loadOwnCorpus } from "./corpus.ts";
+import { withoutMadeUpId } from "./made-up.ts";
 import { inProcessAgent, observe, plain } from "./observe.ts";
 import type { Stream } from "./stream.ts";
 
@@ -45,14 +46,6 @@ describe("the streams of our own corpus that only JSON can carry", () => {
 function isMended({ jsonOnly, expect, server }: Stream): boolean {
   return jsonOnly === true && expect.outcome === "failed" && server?.terminal === "RUN_FINISHED";
 }
-
-/** Reasoning of older agents has no ids; each reader makes up its own. */
-function withoutMadeUpId(message: object): object {
-  const isMadeUp = "id" in message && typeof message.id === "string" && UUID.test(message.id);
-  return isMadeUp ? { ...message, id: "made up" } : message;
-}
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Takes a stream in with our own parts, as a client would. */
 function fold(stream: Stream) {
