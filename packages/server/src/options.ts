@@ -39,7 +39,7 @@ export type Protocol = (host: ProtocolHost) => readonly HttpRoute[];
 export interface ServerOptions {
   /** What is served, over every wire. */
   readonly services: readonly ServiceEntry[];
-  /** Run around every call, the first outermost, after the request has been checked. */
+  /** Run around every call, the first outermost; the check of the request comes last. */
   readonly interceptors?: readonly Interceptor[];
   /** Further protocols, such as AG-UI over HTTP. */
   readonly protocols?: readonly Protocol[];

@@ -74,7 +74,7 @@ class DragomanServer implements Server {
     const limits = resolveLimits(options.limits);
     const interceptors = [...(options.interceptors ?? [])];
     if (options.validate !== false) {
-      interceptors.unshift(createValidateInterceptor());
+      interceptors.push(createValidateInterceptor());
     }
     const host: CallHost = { interceptors, limits, log, calls: this.#calls };
     this.health = new Health(options.services.map(({ service }) => service.typeName));
@@ -99,7 +99,12 @@ class DragomanServer implements Server {
       }),
     });
     this.#scheme = options.tls ? "https" : "http";
-    this.#port = new OnePort({ limits, tls: options.tls, onExchange: router.serve });
+    this.#port = new OnePort({
+      limits,
+      tls: options.tls,
+      onExchange: router.serve,
+      onError: (error) => log.warn("the listener failed", error),
+    });
   }
 
   get address(): ServerAddress | undefined {

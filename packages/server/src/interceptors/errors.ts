@@ -27,7 +27,7 @@ export function createErrorInterceptor(log: Log): Interceptor {
     try {
       return await next(request);
     } catch (error) {
-      throw publicError(request.signal.aborted ? request.signal.reason : error, log);
+      throw publicError(error, log);
     }
   };
 }

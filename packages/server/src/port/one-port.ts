@@ -23,10 +23,8 @@ export interface OnePortOptions {
   readonly tls?: TlsOptions | undefined;
   /** Called for every request. Must not throw. */
   readonly onExchange: (exchange: Exchange) => void;
-  /** Called for WebSocket handshakes; without it they are answered as plain requests. */
-  readonly onUpgrade?:
-    | ((request: http.IncomingMessage, socket: net.Socket, head: Buffer) => void)
-    | undefined;
+  /** Called when the listener itself fails, also to listen. */
+  readonly onError: (error: Error) => void;
 }
 
 /**
@@ -52,6 +50,7 @@ export class OnePort {
     this.#sessions = new Http2Sessions(this.#http2, options.limits, options.onExchange);
     this.#front = options.tls ? this.#secureFront(options.tls) : this.#plainFront();
     this.#front.maxConnections = options.limits.maxConnections;
+    this.#front.on("error", options.onError);
   }
 
   /** Starts to listen; port 0 picks a free one. Rejects if the address is taken. */
@@ -158,9 +157,7 @@ export class OnePort {
 }
 
 function createHttp1(options: OnePortOptions, draining: () => boolean): http.Server {
-  const { limits, onExchange, onUpgrade } = options;
-  const isWebSocket = (request: http.IncomingMessage) =>
-    request.headers.upgrade?.toLowerCase() === "websocket";
+  const { limits, onExchange } = options;
   const responses = new WeakMap<object, http.ServerResponse>();
   const server = http.createServer(
     {
@@ -172,9 +169,6 @@ function createHttp1(options: OnePortOptions, draining: () => boolean): http.Ser
       connectionsCheckingInterval: Math.min(limits.headerTimeoutMs, 5_000),
       // The router answers it, with a reason.
       requireHostHeader: false,
-      // Without it, any `Upgrade: h2c` would be taken for a WebSocket as soon as there is an upgrade listener.
-      shouldUpgradeCallback: (request: http.IncomingMessage) =>
-        onUpgrade !== undefined && isWebSocket(request),
     },
     (request, response) => {
       if (draining()) {
@@ -189,9 +183,6 @@ function createHttp1(options: OnePortOptions, draining: () => boolean): http.Ser
   server.on("clientError", (error, socket) => {
     answerClientError(error, socket, responses.get(socket)?.headersSent === true);
   });
-  if (onUpgrade) {
-    server.on("upgrade", (request, socket, head) => onUpgrade(request, socket as net.Socket, head));
-  }
   // Node arms the header timeout and closeIdleConnections() when a server starts to listen. This one never does.
   server.emit("listening");
   return server;

@@ -98,6 +98,16 @@ export class CallContext implements HandlerContext {
     }
   }
 
+  /** Takes over headers that an interceptor put in place of the call's own; what the protocol needs stays. */
+  replaceResponseHeader(given: Headers): void {
+    replace(this.responseHeader, given, this.#responseFields);
+  }
+
+  /** Takes over trailers likewise. */
+  replaceResponseTrailer(given: Headers): void {
+    replace(this.responseTrailer, given, this.#trailerFields);
+  }
+
   /** The response headers as they are to be sent. */
   responseFields(): HeaderFields {
     return this.#responseHeader ? headerFields(this.#responseHeader) : this.#responseFields;
@@ -106,6 +116,21 @@ export class CallContext implements HandlerContext {
   /** The trailers as they are to be sent. */
   trailerFields(): HeaderFields {
     return this.#responseTrailer ? headerFields(this.#responseTrailer) : this.#trailerFields;
+  }
+}
+
+function replace(target: Headers, given: Headers, protocolFields: HeaderFields): void {
+  if (given === target) {
+    return;
+  }
+  for (const name of [...target.keys()]) {
+    target.delete(name);
+  }
+  given.forEach((value, name) => {
+    target.append(name, value);
+  });
+  for (const [name, value] of Object.entries(protocolFields)) {
+    target.set(name, typeof value === "string" ? value : value.join(", "));
   }
 }
 

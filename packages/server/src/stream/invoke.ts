@@ -48,24 +48,12 @@ export async function invokeStream(
   const response = (await next(request)) as StreamResponse;
   const header = replacedHeaders(response, "header");
   if (header) {
-    replaceHeaders(context.responseHeader, header);
+    context.replaceResponseHeader(header);
   }
   return {
     messages: response.message[Symbol.asyncIterator](),
     trailer: replacedHeaders(response, "trailer"),
   };
-}
-
-/** Makes `target` equal to `given`. */
-export function replaceHeaders(target: Headers, given: Headers): void {
-  if (given !== target) {
-    for (const name of [...target.keys()]) {
-      target.delete(name);
-    }
-    given.forEach((value, name) => {
-      target.append(name, value);
-    });
-  }
 }
 
 /** Makes a full message of what an implementation yields; a full message stays the same object. */

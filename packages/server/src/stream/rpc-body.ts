@@ -106,7 +106,6 @@ export class RpcBody implements ResponseBody {
       this.#rest = rest;
       return first === undefined ? this.#pull() : { done: false, value: first };
     } catch (error) {
-      // What a handler yielded cannot be encoded.
       const shown = publicError(error, this.#format.log);
       this.#call.abort(shown);
       return this.#end(shown);
@@ -119,7 +118,12 @@ export class RpcBody implements ResponseBody {
   }
 
   #envelope(message: MessageShape<DescMessage>): Uint8Array {
-    return encodeEnvelope(0, this.#format.serialize(message));
+    try {
+      return encodeEnvelope(0, this.#format.serialize(message));
+    } catch (cause) {
+      // Not the client's concern: what a handler yielded is not a message of its method.
+      throw new TypeError("a message that was yielded cannot be encoded", { cause });
+    }
   }
 }
 

@@ -9,14 +9,7 @@ import type { Limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { AbortableCall, ActiveCalls } from "./active-calls.ts";
 import { CallContext } from "./call-context.ts";
-import {
-  type Invocation,
-  invokeStream,
-  normalized,
-  replaceHeaders,
-  type StreamInput,
-  type StreamSpec,
-} from "./invoke.ts";
+import { type Invocation, invokeStream, normalized, type StreamInput, type StreamSpec } from "./invoke.ts";
 
 /** What every call of a server shares. */
 export interface CallHost {
@@ -144,7 +137,7 @@ export class StreamCall implements AbortableCall, ExchangeWatcher {
       } else if (!this.#over) {
         const trailer = this.#invocation?.trailer;
         if (trailer) {
-          replaceHeaders(this.context.responseTrailer, trailer);
+          this.context.replaceResponseTrailer(trailer);
         }
         this.#end(undefined);
         resolve(undefined);

@@ -34,6 +34,8 @@ export interface TestServices {
   steps: readonly Step[];
   readonly requests: (RunAgentRequest | ObserveSessionRequest | ObserveRunRequest)[];
   readonly protocolNames: string[];
+  /** How many steps have begun, over all calls. */
+  played: number;
   /** Why the signals of calls were aborted. */
   readonly aborted: unknown[];
 }
@@ -44,6 +46,7 @@ export const logId = "log-1";
 export function testServices(): TestServices {
   const services: TestServices = {
     steps: [],
+    played: 0,
     requests: [],
     protocolNames: [],
     aborted: [],
@@ -73,6 +76,7 @@ async function* play<Desc extends DescMessage>(
   context.signal.addEventListener("abort", () => services.aborted.push(context.signal.reason));
   let sequence = 0;
   for (const step of services.steps) {
+    services.played++;
     if ("batch" in step) {
       const frames = new FrameEncoder();
       for (const event of step.batch) {
