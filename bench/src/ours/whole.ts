@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Agent } from "@dragoman/agent";
+import { remoteAgent } from "@dragoman/agent/remote";
 import type { AguiEvent } from "@dragoman/agui";
 import { openEngine } from "@dragoman/engine";
 import { openMemoryStore, type Store } from "@dragoman/event-log";
@@ -10,7 +11,6 @@ import { createAguiHttpProtocol } from "@dragoman/protocol-sse";
 import { createServer } from "@dragoman/server";
 import { openSqliteStore } from "@dragoman/store-sqlite";
 import { Broadcast, mixEvents, pacedEvents, readPlan } from "../workload.ts";
-import { remoteAgent } from "./remote-agent.ts";
 
 /** Everything that `dragoman serve` is made of, with an agent that emits what a benchmark asks for. */
 const broadcast = new Broadcast();
@@ -87,7 +87,11 @@ export const commands = {
   async listen(options: WholeOptions): Promise<{ http1: number; http2: number }> {
     const store = await openStore(options);
     const agents = createAgentDirectory([
-      { agentId: "bench", agent: options.upstream === undefined ? agent : remoteAgent(options.upstream) },
+      {
+        agentId: "bench",
+        agent:
+          options.upstream === undefined ? agent : remoteAgent({ target: `127.0.0.1:${options.upstream}` }),
+      },
     ]);
     const engine = await openEngine({ store, agents, onError: (error) => console.error(error) });
     const wires = ["grpc", "grpc-web", "connect", "sse", "ag-ui-binary"];
