@@ -9,7 +9,7 @@ import {
 import { completeResumeOptions, type ResumeOptions } from "./backoff.ts";
 import type { CallOptions, EventTransport } from "./event-transport.ts";
 import type { HeaderSource } from "./headers.ts";
-import { type Cursor, ResumingStream, type StreamPlan } from "./resuming-stream.ts";
+import { ResumingStream } from "./resuming-stream.ts";
 import { type AnyTransport, toEventTransport } from "./run-agent.ts";
 import {
   type AttachModeName,
@@ -20,6 +20,7 @@ import {
   startRequest,
 } from "./run-request.ts";
 import { type AbortOptions, openRunStream, type RunStream } from "./run-stream.ts";
+import type { Cursor, StreamPlan } from "./stream-plan.ts";
 
 /** What every stream of events takes. */
 export interface StreamOptions extends ResumeOptions, AbortOptions {

@@ -1,39 +1,16 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { backoffDelayMs, type CompleteResumeOptions, sleep } from "./backoff.ts";
-import { explained, isCut, retryDelayMsOf } from "./error-reason.ts";
+import { closeGently } from "./close-gently.ts";
+import { retryDelayMsOf } from "./error-reason.ts";
 import { abortedError, type EventStream } from "./event-stream.ts";
+import { finalError, type ServiceKind } from "./final-error.ts";
+import { type SilenceWatch, watchSilence } from "./silence-watch.ts";
 import type { ClientEvent, EventItem } from "./stream-item.ts";
+import type { Cursor, StreamPlan } from "./stream-plan.ts";
 import { truncated } from "./wire-protocol.ts";
 
 /** The longest prelude that is held, in events. A longer one is an error. */
 const maxPreludeEvents = 100_000;
-/** How long an ended call may take to say so, in milliseconds, before it is dropped. */
-const closeGraceMs = 1_000;
-/** How often per heartbeat timeout a stream is looked at. */
-const looksPerTimeout = 4;
-
-/** A place in a log. */
-export interface Cursor {
-  /** Everything up to here was delivered. */
-  readonly afterSequence: number;
-  /** The log. Empty: not checked. */
-  readonly logId: string;
-}
-
-/** What a resuming stream reads. */
-export interface StreamPlan {
-  /**
-   * Attaches after the cursor; without one, from where the caller wants to begin. `runId` is the last run that
-   * the events named, if any did.
-   */
-  open(cursor: Cursor | undefined, signal: AbortSignal, runId: string | undefined): EventStream;
-  /** Whether the stream is that of one run, over with its terminal event. Else it is over when it ends with OK. */
-  readonly isRun: boolean;
-  /** Whether it begins with a prelude, delivered as a whole or not at all. */
-  readonly hasPrelude: boolean;
-  /** Where the caller is already. */
-  readonly cursor: Cursor | undefined;
-}
 
 /**
  * A stream of events that survives whatever cuts its connection: it attaches again after the last event that
@@ -54,17 +31,16 @@ export class ResumingStream implements AsyncIterableIterator<ClientEvent, undefi
   #runId: string | undefined;
   #isCaughtUp: boolean;
   /** Whether the service has answered at all, and then whether it keeps a log. */
-  #service: "unknown" | "bare" | "logged" = "unknown";
+  #service: ServiceKind = "unknown";
   #attempts = 0;
   #attachedAt = 0;
   /** When something new came last, as far as anybody looked at the clock: see `#progress`. */
   #progressAt = performance.now();
   #hasProgressed = false;
-  #watchdog: ReturnType<typeof setInterval> | undefined;
+  #watch: SilenceWatch | undefined;
   /** What `take` came upon and could not throw. */
   #failure: { readonly error: unknown } | undefined;
   #isWaiting = false;
-  #isSilent = false;
   #isOver = false;
   #pending: Promise<unknown> = Promise.resolve();
 
@@ -260,33 +236,15 @@ export class ResumingStream implements AsyncIterableIterator<ClientEvent, undefi
 
   #attach(): EventStream {
     this.#prelude = [];
-    this.#isSilent = false;
     this.#attachedAt = performance.now();
     this.#stream = this.#plan.open(this.#cursor(), this.#signal, this.#runId);
-    this.#watch(this.#stream);
+    this.#watch = watchSilence(this.#stream, this.#options.heartbeatTimeoutMs, () => this.#isWaiting);
     return this.#stream;
-  }
-
-  /** Closes a stream on which nothing came for too long, while somebody waits for it. */
-  #watch(stream: EventStream): void {
-    const { heartbeatTimeoutMs } = this.#options;
-    if (heartbeatTimeoutMs === Number.POSITIVE_INFINITY) return;
-    let seen = stream.activity;
-    let quietLooks = 0;
-    this.#watchdog = setInterval(() => {
-      quietLooks = this.#isWaiting && stream.activity === seen ? quietLooks + 1 : 0;
-      seen = stream.activity;
-      if (quietLooks < looksPerTimeout) return;
-      this.#isSilent = true;
-      stream.close();
-    }, heartbeatTimeoutMs / looksPerTimeout);
-    // The connection keeps a process alive, not the look at it. Browsers have plain numbers here.
-    this.#watchdog.unref?.();
   }
 
   /** The stream ended with OK and everything was taken. */
   #ended(): void {
-    if (this.#isSilent) {
+    if (this.#watch?.isSilent) {
       const { heartbeatTimeoutMs } = this.#options;
       throw new ConnectError(
         `nothing came for ${heartbeatTimeoutMs} ms, not even a heartbeat`,
@@ -306,10 +264,13 @@ export class ResumingStream implements AsyncIterableIterator<ClientEvent, undefi
     this.#noteProgress();
     if (this.#isOver) return;
     const attempt = this.#attempts + 1;
-    const refusal = this.#whyNotAgain(error, attempt);
-    if (refusal !== undefined) {
+    const quietMs = performance.now() - this.#progressAt;
+    const final = this.#signal.aborted
+      ? abortedError(this.#signal)
+      : finalError({ error, attempt, quietMs, service: this.#service }, this.#options);
+    if (final !== undefined) {
       this.#finish();
-      throw refusal;
+      throw final;
     }
     this.#attempts = attempt;
     const delayMs = Math.max(backoffDelayMs(attempt, this.#options), retryDelayMsOf(error));
@@ -317,25 +278,8 @@ export class ResumingStream implements AsyncIterableIterator<ClientEvent, undefi
     await sleep(delayMs, this.#signal);
   }
 
-  #whyNotAgain(error: ConnectError, attempt: number): ConnectError | undefined {
-    if (this.#signal.aborted) return abortedError(this.#signal);
-    if (!isCut(error)) return error;
-    if (this.#service === "bare") {
-      return explained(error, `${error.rawMessage} (the service keeps no log: the run cannot be resumed)`);
-    }
-    const { maxAttempts, maxStartAttempts, maxElapsedMs } = this.#options;
-    if (attempt > (this.#service === "unknown" ? maxStartAttempts : maxAttempts)) {
-      return attempt === 1 ? error : explained(error, `${error.rawMessage} (after ${attempt} attempts)`);
-    }
-    const elapsedMs = performance.now() - this.#progressAt;
-    if (this.#service === "logged" && elapsedMs > maxElapsedMs) {
-      return explained(error, `${error.rawMessage} (nothing new for ${Math.round(elapsedMs)} ms)`);
-    }
-    return undefined;
-  }
-
   #dropStream(): void {
-    clearInterval(this.#watchdog);
+    this.#watch?.stop();
     this.#stream?.close();
     this.#stream = undefined;
   }
@@ -351,22 +295,7 @@ export class ResumingStream implements AsyncIterableIterator<ClientEvent, undefi
     if (this.#isOver) return;
     this.#setOver();
     const stream = this.#stream;
-    clearInterval(this.#watchdog);
+    this.#watch?.stop();
     if (stream !== undefined) void closeGently(stream);
   }
-}
-
-/** Gives a call that is over the time to end by itself: an abort would count as one on the server. */
-async function closeGently(stream: EventStream): Promise<void> {
-  const timer = setTimeout(() => stream.close(), closeGraceMs);
-  timer.unref?.();
-  try {
-    while (!stream.isDone) {
-      await stream.wait();
-      while (stream.take() !== undefined);
-    }
-  } catch {
-    // The events were delivered; how the call ends does not matter any more.
-  }
-  clearTimeout(timer);
 }

@@ -3,7 +3,8 @@ import type { RunService } from "@dragoman/contract/orchestrator/v1/run_service_
 import type { CompleteResumeOptions } from "./backoff.ts";
 import { explained } from "./error-reason.ts";
 import { abortedError } from "./event-stream.ts";
-import { ResumingStream, type StreamPlan } from "./resuming-stream.ts";
+import { ResumingStream } from "./resuming-stream.ts";
+import type { StreamPlan } from "./stream-plan.ts";
 
 /** How long a cancel that an abort asked for may take, in milliseconds. */
 const cancelTimeoutMs = 10_000;
