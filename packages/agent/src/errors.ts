@@ -12,12 +12,16 @@ export const runErrorCodes = {
   agentUnavailable: "AGENT_UNAVAILABLE",
 } as const;
 
+/** Marks the errors of this package, so that two copies of it in one program know each other's. */
+const brand = Symbol.for("dragoman.agent.error");
+
 /**
  * Thrown by an agent to end its run with a RUN_ERROR of a code of its own. The message is shown to clients.
  * Any other error ends it with AGENT_ERROR and the error's message.
  */
 export class AgentError extends Error {
   override name = "AgentError";
+  readonly [brand] = true;
   /** What clients can act on, such as "RATE_LIMITED". */
   readonly code: string;
 
@@ -34,4 +38,9 @@ export class AgentUnavailableError extends AgentError {
   constructor(message: string, options?: ErrorOptions) {
     super(runErrorCodes.agentUnavailable, message, options);
   }
+}
+
+/** Whether an error is an AgentError, of this copy of the package or another one. */
+export function isAgentError(error: unknown): error is AgentError {
+  return error instanceof Error && brand in error;
 }

@@ -14,11 +14,10 @@ import {
 } from "@dragoman/agui";
 import type { AgentOutput } from "./agent.ts";
 import { DeltaGuard, isDeltaEnd } from "./delta-guard.ts";
-import { AgentError, runErrorCodes } from "./errors.ts";
-import { isEncoded, readOutput } from "./read-output.ts";
-
-/** The longest message of a RUN_ERROR that the host writes, in UTF-16 units. */
-const maxErrorMessageLength = 4096;
+import { runErrorCodes } from "./errors.ts";
+import { OpenPipeline } from "./open-pipeline.ts";
+import { readOutput } from "./read-output.ts";
+import { runError, runErrorOf } from "./run-error.ts";
 
 /** Something that was repaired or left out; the run goes on. */
 export interface PipelineWarning {
@@ -119,9 +118,9 @@ class VerifiedPipeline implements RunPipeline {
       this.#accept(output);
     } catch (error) {
       if (error instanceof ViolationError) {
-        this.#end(runErrorCodes.protocolViolation, `${error.rule}: ${error.message}`);
+        this.#end(runError(runErrorCodes.protocolViolation, `${error.rule}: ${error.message}`));
       } else if (error instanceof InvalidEventError) {
-        this.#end(runErrorCodes.invalidEvent, error.message);
+        this.#end(runError(runErrorCodes.invalidEvent, error.message));
       } else {
         throw error;
       }
@@ -129,17 +128,17 @@ class VerifiedPipeline implements RunPipeline {
   }
 
   finish(): void {
-    this.#end(runErrorCodes.missingTerminal, "The agent stopped without RUN_FINISHED or RUN_ERROR.");
+    const message = "The agent stopped without RUN_FINISHED or RUN_ERROR.";
+    this.#end(runError(runErrorCodes.missingTerminal, message));
   }
 
   fail(error: unknown): void {
-    this.#end(error instanceof AgentError ? error.code : runErrorCodes.agentError, messageOf(error));
+    this.#end(runErrorOf(error));
   }
 
   cancel(): void {
-    if (this.isEnded) return;
-    this.#closeOpen();
-    this.#release(cancelled(this.#options));
+    const { threadId, runId } = this.#options;
+    this.#end({ type: "RUN_FINISHED", threadId, runId, outcome: { type: "cancelled" } });
   }
 
   #accept(output: AgentOutput): void {
@@ -195,75 +194,13 @@ class VerifiedPipeline implements RunPipeline {
     if (rest !== undefined) this.#options.emit(rest, undefined);
   }
 
-  #closeOpen(): void {
-    for (const event of this.#verifier.closeOpen()) this.#release(event);
-  }
-
-  #end(code: string, message: string): void {
+  #end(terminal: RunErrorEvent | RunFinishedEvent): void {
     if (this.isEnded) return;
-    this.#closeOpen();
-    this.#release(runError(code, message));
+    for (const event of this.#verifier.closeOpen()) this.#release(event);
+    this.#release(terminal);
   }
 
   readonly #warn = (rule: string, message: string): void => {
     this.#options.onWarning?.({ rule, message });
   };
-}
-
-/** Passes everything as it is. What the host itself has to say about a lost agent is still said. */
-class OpenPipeline implements RunPipeline {
-  readonly #options: RunPipelineOptions;
-  isEnded = false;
-  droppedCount = 0;
-
-  constructor(options: RunPipelineOptions) {
-    this.#options = options;
-  }
-
-  inject(): void {}
-
-  push(output: AgentOutput): void {
-    if (this.isEnded) {
-      this.droppedCount += 1;
-      this.#options.onDropped?.(output);
-    } else if (isEncoded(output)) {
-      this.#options.emit(output.event, output.bytes);
-    } else {
-      this.#options.emit(output, undefined);
-    }
-  }
-
-  finish(): void {
-    this.isEnded = true;
-  }
-
-  fail(error: unknown): void {
-    this.#end(error instanceof AgentError ? error.code : runErrorCodes.agentError, messageOf(error));
-  }
-
-  cancel(): void {
-    // Not RUN_FINISHED: nobody knows what is open, and only RUN_ERROR may come with something open.
-    this.#end("cancelled", "The run was cancelled.");
-  }
-
-  #end(code: string, message: string): void {
-    if (this.isEnded) return;
-    this.isEnded = true;
-    this.#options.emit(runError(code, message), undefined);
-  }
-}
-
-function runError(code: string, message: string): RunErrorEvent {
-  const text =
-    message.length > maxErrorMessageLength ? `${message.slice(0, maxErrorMessageLength)}…` : message;
-  return { type: "RUN_ERROR", message: text.toWellFormed(), code };
-}
-
-function cancelled({ threadId, runId }: RunPipelineOptions): RunFinishedEvent {
-  return { type: "RUN_FINISHED", threadId, runId, outcome: { type: "cancelled" } };
-}
-
-function messageOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : typeof error === "string" ? error : "";
-  return message === "" ? "The agent failed without a message." : message;
 }

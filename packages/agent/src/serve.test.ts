@@ -187,7 +187,7 @@ describe("serve", () => {
   it("sends heartbeats while an agent thinks", async () => {
     const host = await start(
       running(async function* () {
-        await delay(300);
+        await delay(600);
         yield finished;
       }),
       { heartbeatMs: 40 },
@@ -399,7 +399,8 @@ describe("serve", () => {
     await waitUntil(() => taken.address(), "the port");
     const address = taken.address();
     const port = address !== null && typeof address === "object" ? address.port : 0;
-    await expect(serve(echo, { port })).rejects.toThrow("EADDRINUSE");
+    const log = { error: () => {}, warn: () => {} };
+    await expect(serve(echo, { port, log })).rejects.toThrow("EADDRINUSE");
   });
 });
 

@@ -317,7 +317,8 @@ describe("a resuming stream", () => {
     const reading = read(
       client.run(input, {
         ...quick,
-        heartbeatTimeoutMs: 100,
+        maxAttempts: 1_000,
+        heartbeatTimeoutMs: 300,
         onResume: (attempt) => {
           attempts.push(attempt);
           proxy.resume();
@@ -340,8 +341,8 @@ describe("a resuming stream", () => {
   it("waits as long as heartbeats come, and for a reader that takes its time", async () => {
     const rest = host.log.splice(10);
     host.tail = async function* () {
-      for (let beat = 0; beat < 15; beat += 1) {
-        await delay(20);
+      for (let beat = 0; beat < 30; beat += 1) {
+        await delay(50);
         yield { heartbeat: 10 };
       }
       for (const [index, event] of rest.entries()) yield { event, sequence: 11 + index };
@@ -349,13 +350,13 @@ describe("a resuming stream", () => {
     const attempts: ResumeAttempt[] = [];
     const options = {
       ...quick,
-      heartbeatTimeoutMs: 150,
+      heartbeatTimeoutMs: 1_000,
       onResume: (attempt: ResumeAttempt) => attempts.push(attempt),
     };
     const delivered: ClientEvent[] = [];
     for await (const event of client.run(input, options)) {
       delivered.push(event);
-      if (delivered.length === 3) await delay(400);
+      if (delivered.length === 3) await delay(1_500);
     }
     expect(eventsOf(delivered)).toEqual(log);
     expect(attempts).toEqual([]);

