@@ -179,7 +179,11 @@ export type CatalogPlace = Pick<CatalogEntry, "order" | "namespace" | "parent" |
 export interface Catalog {
   /** Returns an entry, or undefined. */
   get(key: CatalogKey): Promise<CatalogEntry | undefined>;
-  /** Lists entries. Rejects with {@link LimitError} if `limit` or `states` is out of range. */
+  /**
+   * Lists entries. A list stops before its values grow over 16 MiB, so it may be shorter than `limit`
+   * although more follow: only an empty one is the end. Rejects with {@link LimitError} if `limit` or
+   * `states` is out of range.
+   */
   list(query: CatalogQuery): Promise<readonly CatalogEntry[]>;
   /** Applies changes that belong to no append, all or none. */
   put(changes: readonly CatalogChange[]): Promise<void>;

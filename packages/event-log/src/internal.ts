@@ -2,5 +2,7 @@
 export { checkChunks } from "./check-chunks.ts";
 export { logKeyText } from "./keys.ts";
 export { createLogId } from "./log-id.ts";
+export { maxListBytes } from "./memory-catalog.ts";
 export { defaultPageBytes } from "./memory-log.ts";
 export { Waits } from "./waits.ts";
+export { completeMaxBytes } from "./with-limits.ts";

@@ -2,6 +2,9 @@ import type { CatalogChange, CatalogEntry, CatalogKey, CatalogQuery } from "./ev
 import { catalogKeyText } from "./keys.ts";
 import { comparePlaces, matchesQuery } from "./place.ts";
 
+/** Bytes that the values of one list have at most, unless the first is larger by itself. */
+export const maxListBytes = 16 * 1024 * 1024;
+
 /** What an entry counts for: its value and text, and 128 bytes for the rest. */
 export function entryBytes(entry: CatalogEntry): number {
   return entry.value.length + entry.parent.length + entry.id.length + entry.label.length + 128;
@@ -38,9 +41,13 @@ export class MemoryCatalog {
       const entry = entries[index];
       if (entry && comparePlaces(entry, query.after) === 0) index++;
     }
+    let bytes = 0;
     for (; index < entries.length && found.length < query.limit; index++) {
       const entry = entries[index]!;
-      if (matchesQuery(entry, query)) found.push(entry);
+      if (!matchesQuery(entry, query)) continue;
+      bytes += entry.value.length;
+      if (found.length > 0 && bytes > maxListBytes) break;
+      found.push(entry);
     }
     return found;
   }

@@ -5,7 +5,7 @@ import { createLogId } from "./log-id.ts";
 import { entryBytes, MemoryCatalog } from "./memory-catalog.ts";
 import { MemoryLog } from "./memory-log.ts";
 import { Waits } from "./waits.ts";
-import { type StoreLimits, withLimits } from "./with-limits.ts";
+import { completeMaxBytes, type StoreLimits, withLimits } from "./with-limits.ts";
 
 /** Options of {@link openMemoryStore}, besides the limits of every store. */
 export interface MemoryStoreOptions extends Partial<StoreLimits> {
@@ -42,9 +42,10 @@ class MemoryStore implements Store {
   readonly #waits = new Waits();
   #bytes = 0;
   #closed = false;
+  #turn: Promise<void> | undefined;
 
   constructor(options: MemoryStoreOptions) {
-    this.#maxBytes = options.maxBytes ?? defaultMaxBytes;
+    this.#maxBytes = completeMaxBytes(options.maxBytes, defaultMaxBytes);
     this.#createLogId = options.createLogId ?? createLogId;
     this.log = this.#openLog();
     this.catalog = this.#openCatalog();
@@ -60,7 +61,11 @@ class MemoryStore implements Store {
   #openLog(): EventLog {
     return {
       acquire: async (key, { create = true } = {}) => this.#acquire(key, create),
-      append: async (key, batch) => this.#append(key, batch),
+      append: async (key, batch) => {
+        const head = this.#append(key, batch);
+        await this.#nextTurn();
+        return head;
+      },
       read: async (key, options) =>
         this.#waits.read(logKeyText(key), options, async () => this.#get(key).read(options)),
       readRecords: async (key, options) => {
@@ -122,6 +127,20 @@ class MemoryStore implements Store {
     const head = log.append(batch);
     if (batch.chunks.length > 0) this.#waits.wake(logKeyText(key));
     return head;
+  }
+
+  /**
+   * Resolves in the next turn of the event loop, as the answer of a real disk would come: else whoever appends
+   * in a loop keeps every socket and timer waiting.
+   */
+  #nextTurn(): Promise<void> {
+    this.#turn ??= new Promise((resolve) => {
+      setImmediate(() => {
+        this.#turn = undefined;
+        resolve();
+      });
+    });
+    return this.#turn;
   }
 
   #get(key: LogKey): MemoryLog {

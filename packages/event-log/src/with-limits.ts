@@ -58,12 +58,20 @@ const defaults: StoreLimits = {
 /** Completes limits. Throws a RangeError for one that is not a positive integer. Ignores other properties. */
 export function completeStoreLimits(limits: Partial<StoreLimits> = {}): StoreLimits {
   const given = Object.entries(limits).filter(([name, value]) => name in defaults && value !== undefined);
-  for (const [name, value] of given) {
-    if (!Number.isSafeInteger(value) || Number(value) < 1) {
-      throw new RangeError(`${name} must be a positive integer, not ${value}`);
-    }
-  }
+  for (const [name, value] of given) checkPositive(name, value);
   return { ...defaults, ...Object.fromEntries(given) };
+}
+
+/** Completes and checks `maxBytes`, the size of a whole store, whose default is the store's own. */
+export function completeMaxBytes(maxBytes: number | undefined, byDefault: number): number {
+  checkPositive("maxBytes", maxBytes ?? byDefault);
+  return maxBytes ?? byDefault;
+}
+
+function checkPositive(name: string, value: number): void {
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new RangeError(`${name} must be a positive integer, not ${value}`);
+  }
 }
 
 /**

@@ -145,6 +145,7 @@ async function assertPages(store: Store, query: Partial<CatalogQuery>, limit: nu
     const page = await store.catalog.list({ kind: "thing", ...query, limit, ...(after && { after }) });
     assert.ok(page.length <= limit);
     found.push(...page);
+    assert.ok(found.length <= mixture.length, "a page must not begin before its place");
     const last = page.at(-1);
     if (!last) break;
     after = placeOf(last);

@@ -79,6 +79,24 @@ export const keyCases: readonly StoreCase[] = [
     ),
   ),
   storeCase("keys", "namespace and id do not run together", (store) => assertSeparate(store, splits)),
+  storeCase("keys", "namespace, kind, parent and id of an entry do not run together", async ({ catalog }) => {
+    const texts = [
+      ["a", "b", "c", "d"],
+      ["ab", "", "c", "d"],
+      ["a", "bc", "", "d"],
+      ["a", "b", "cd", ""],
+      ["", "ab", "c", "d"],
+      ["abcd", "", "", ""],
+      ["", "", "", "abcd"],
+      ["a\0b", "", "c", "d"],
+      ["a", "\0b", "c", "d"],
+    ] as const;
+    const entries = texts.map(([namespace, kind, parent, id], i) =>
+      entry(id, { namespace, kind, parent, label: String(i) }),
+    );
+    await catalog.put(entries.map((put) => ({ put })));
+    for (const each of entries) assertEntries([(await catalog.get(each))!], [each]);
+  }),
   storeCase("keys", "entries are told apart by every text of their key", async ({ catalog }) => {
     const texts = ["", ...oddIds];
     const entries = texts.flatMap((text) => [

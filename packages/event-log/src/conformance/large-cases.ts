@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { LimitError } from "../errors.ts";
 import type { EventChunk } from "../event-log.ts";
+import { placeOf } from "../place.ts";
 import {
   assertEntries,
   batch,
@@ -64,6 +65,22 @@ export const largeCases: readonly StoreCase[] = [
     assert.deepEqual(
       page.chunks.map(({ lastSequence }) => lastSequence),
       chunks(1, 3_000).map((each) => each.lastSequence),
+    );
+  }),
+  storeCase("large", "a list of large entries comes in pages of 16 MiB at most", async ({ catalog }) => {
+    const value = patterned(3 * mebibyte, 5);
+    const ids = ["g", "f", "e", "d", "c", "b", "a"];
+    for (const id of ids) await catalog.put([{ put: entry(id, { value }) }]);
+    const first = await catalog.list({ kind: "thing", limit: 100 });
+    assert.deepEqual(
+      first.map(({ id }) => id),
+      ids.slice(0, 5),
+    );
+    for (const each of first) assertSameBytes(each.value, value);
+    const rest = await catalog.list({ kind: "thing", limit: 100, after: placeOf(first.at(-1)!) });
+    assert.deepEqual(
+      rest.map(({ id }) => id),
+      ids.slice(5),
     );
   }),
   storeCase("large", "what is over a limit is refused by its name, and nothing is written", async (store) => {

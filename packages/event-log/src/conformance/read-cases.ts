@@ -107,6 +107,8 @@ export const waitCases: readonly StoreCase[] = [
     await store.log.append(logKey("b"), batch(other.epoch, { chunks: [chunk(1, 9)] }));
     await store.log.append(key, batch(epoch, { records: [bytesOf("r")] }));
     await store.log.append(key, batch(epoch, { chunks: [chunk(2, 3)] }));
+    // Long enough for the read to answer that append, if it wrongly does.
+    await new Promise((resolve) => setTimeout(resolve, 20));
     await store.log.append(key, batch(epoch, { chunks: [chunk(4)] }));
     assertChunks((await waiting).chunks, [chunk(4)]);
   }),

@@ -1,9 +1,8 @@
-import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { CatalogQuery } from "@dragoman/event-log";
 import { describe, expect, test } from "vitest";
+import { prepareFormat } from "./format.ts";
 import { listStatement } from "./list-query.ts";
-import { openForTest, temporaryFolder } from "./testing/folder.ts";
 
 const shapes: Record<string, Omit<CatalogQuery, "kind" | "limit">> = {
   all: {},
@@ -20,18 +19,16 @@ const shapes: Record<string, Omit<CatalogQuery, "kind" | "limit">> = {
 };
 
 describe("a list reads an index in its order, without sorting", () => {
+  const database = new DatabaseSync(":memory:");
+  prepareFormat(database, "memory", "test");
   const after = { order: 5, namespace: "n", parent: "p", id: "i" };
   for (const [name, shape] of Object.entries(shapes)) {
     test.each([
       ["from the start", shape],
       ["from a place", { ...shape, after }],
-    ])(`entries ${name}, %s`, async (_, query) => {
-      const folder = temporaryFolder();
-      await (await openForTest({ folder })).close();
-      const database = new DatabaseSync(join(folder, "store.db"), { readOnly: true });
+    ])(`entries ${name}, %s`, (_, query) => {
       const { sql, values } = listStatement({ kind: "k", limit: 10, ...query });
       const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...values);
-      database.close();
       const details = plan.map(({ detail }) => String(detail));
       expect(details.filter((detail) => detail.includes("TEMP B-TREE") || detail.startsWith("SCAN"))).toEqual(
         [],

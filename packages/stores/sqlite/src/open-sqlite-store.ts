@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import {
   type Catalog,
+  completeStoreLimits,
   type EventLog,
   type LogHead,
   type LogKey,
@@ -9,7 +10,7 @@ import {
   type StoreLimits,
   withLimits,
 } from "@dragoman/event-log";
-import { createLogId, logKeyText, Waits } from "@dragoman/event-log/internal";
+import { completeMaxBytes, createLogId, logKeyText, Waits } from "@dragoman/event-log/internal";
 import type {
   Failure,
   Read,
@@ -49,14 +50,11 @@ const defaultMaxBytes = 64 * 1024 * 1024 * 1024;
  * Opens the embedded store: logs and catalog in one SQLite database, written and read by a thread each.
  *
  * Rejects with StoreInUseError if another process has the folder, StoreFormatError if a newer version or
- * another program wrote it, StoreCorruptError if it is damaged, StoreFullError if there is no room.
+ * another program wrote it, StoreCorruptError if it is damaged, StoreFullError if there is no room, and
+ * RangeError for an option that is out of range.
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
-  const setup: WorkerSetup = {
-    folder: resolve(options.folder),
-    durability: options.durability ?? "process",
-    maxBytes: options.maxBytes ?? defaultMaxBytes,
-  };
+  const setup = completeSetup(options);
   // Both at once: most of the time goes into starting threads, and the reader opens nothing before it is asked.
   const [writer, reader] = await Promise.allSettled([
     WorkerLink.start<WriteGroup, WriteResults>("writer", setup),
@@ -70,6 +68,16 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   }
   await Promise.all([writer, reader].map((link) => link.status === "fulfilled" && link.value.close()));
   throw writer.status === "rejected" ? writer.reason : reader.status === "rejected" && reader.reason;
+}
+
+/** Completes and checks the options, before anything is opened. */
+function completeSetup(options: SqliteStoreOptions): WorkerSetup {
+  const { folder, durability = "process", maxBytes } = options;
+  if (durability !== "process" && durability !== "fsync") {
+    throw new RangeError(`durability must be "process" or "fsync", not ${JSON.stringify(durability)}`);
+  }
+  completeStoreLimits(options);
+  return { folder: resolve(folder), durability, maxBytes: completeMaxBytes(maxBytes, defaultMaxBytes) };
 }
 
 class SqliteStore implements Store {

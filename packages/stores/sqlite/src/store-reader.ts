@@ -6,6 +6,7 @@ import {
   LogNotFoundError,
   TrimmedError,
 } from "@dragoman/event-log";
+import { maxListBytes } from "@dragoman/event-log/internal";
 import { listStatement } from "./list-query.ts";
 import { headOf } from "./log-tables.ts";
 import type { Read, ReadResult } from "./protocol.ts";
@@ -64,26 +65,26 @@ export class StoreReader {
     const number = Number(log.log_no);
     if (kind === "records") {
       const rows = this.#records.iterate(number, after, maxPageItems);
-      const found = takePage(rows, maxBytes);
+      const found = takePage(rows, "bytes", maxBytes);
       return {
         head,
         items: found.map(({ bytes }) => bytes.length),
-        bytes: concat(found.map(({ bytes }) => bytes)),
+        bytes: join(found),
       };
     }
     if (after + 1 < head.firstSequence) throw new TrimmedError(head.firstSequence);
-    const found = takePage(this.#chunks.iterate(number, after, maxPageItems), maxBytes);
+    const found = takePage(this.#chunks.iterate(number, after, maxPageItems), "bytes", maxBytes);
     const items = found.flatMap(({ row, bytes }) => [
       Number(row.first_sequence),
       Number(row.last_sequence),
       bytes.length,
     ]);
-    return { head, items, bytes: concat(found.map(({ bytes }) => bytes)) };
+    return { head, items, bytes: join(found) };
   }
 
   #get({ namespace, kind, parent, id }: CatalogKey): ReadResult {
     const row = this.#entry.get(namespace, kind, parent, id);
-    return entriesOf(row ? [row] : []);
+    return entriesOf(takePage(row ? [row] : [], "value", maxListBytes));
   }
 
   #list(query: CatalogQuery): ReadResult {
@@ -94,7 +95,7 @@ export class StoreReader {
       statement = this.#database.prepare(sql);
       this.#lists.set(sql, statement);
     }
-    return entriesOf(statement.all(...values));
+    return entriesOf(takePage(statement.iterate(...values), "value", maxListBytes));
   }
 
   /** Lets several statements see the same state, whatever is committed meanwhile. */
@@ -108,11 +109,17 @@ export class StoreReader {
   }
 }
 
-function takePage(rows: Iterable<Row>, maxBytes: number): { row: Row; bytes: Uint8Array<ArrayBuffer> }[] {
-  const found = [];
+interface Item {
+  readonly row: Row;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Takes rows until the bytes in one of their columns grow over a limit, but one at least. */
+function takePage(rows: Iterable<Row>, column: string, maxBytes: number): Item[] {
+  const found: Item[] = [];
   let size = 0;
   for (const row of rows) {
-    const bytes = blob(row.bytes);
+    const bytes = blob(row[column]);
     size += bytes.length;
     if (found.length > 0 && size > maxBytes) break;
     found.push({ row, bytes });
@@ -120,9 +127,12 @@ function takePage(rows: Iterable<Row>, maxBytes: number): { row: Row; bytes: Uin
   return found;
 }
 
-function entriesOf(rows: readonly Row[]): ReadResult {
-  const values = rows.map((row) => blob(row.value));
-  return { entries: rows.map(entryOf), lengths: values.map((value) => value.length), bytes: concat(values) };
+function entriesOf(items: readonly Item[]): ReadResult {
+  return {
+    entries: items.map(({ row }) => entryOf(row)),
+    lengths: items.map(({ bytes }) => bytes.length),
+    bytes: join(items),
+  };
 }
 
 function entryOf(row: Row): Omit<CatalogEntry, "value"> {
@@ -138,13 +148,14 @@ function entryOf(row: Row): Omit<CatalogEntry, "value"> {
 }
 
 /** Joins what was read into one buffer, because transferring many costs more than copying them. */
-function concat(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
-  if (parts.length === 1) return parts[0]!;
-  const joined = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+function join(items: readonly Item[]): Uint8Array<ArrayBuffer> {
+  const [first] = items;
+  if (first && items.length === 1) return first.bytes;
+  const joined = new Uint8Array(items.reduce((length, { bytes }) => length + bytes.length, 0));
   let offset = 0;
-  for (const part of parts) {
-    joined.set(part, offset);
-    offset += part.length;
+  for (const { bytes } of items) {
+    joined.set(bytes, offset);
+    offset += bytes.length;
   }
   return joined;
 }
