@@ -13,11 +13,11 @@ export class UnencodableError extends Error {}
 export class ByteWriter {
   bytes: Uint8Array<ArrayBuffer>;
   position = 0;
-  #view: DataView;
+  #view: DataView | undefined;
 
   constructor(initialBytes = INITIAL_BYTES) {
     this.bytes = new Uint8Array(initialBytes);
-    this.#view = new DataView(this.bytes.buffer);
+    this.#view = undefined;
   }
 
   /** Makes room for so many bytes after the position. */
@@ -29,7 +29,7 @@ export class ByteWriter {
     const grown = new Uint8Array(Math.max(this.bytes.length * 2, used + needed));
     grown.set(this.bytes.subarray(0, used));
     this.bytes = grown;
-    this.#view = new DataView(grown.buffer);
+    this.#view = undefined;
   }
 
   /** Writes one byte. */
@@ -125,6 +125,7 @@ export class ByteWriter {
   doubleAt(at: number, tag: number, value: number): number {
     if (at + 9 > this.bytes.length) this.#grow(at, 9);
     this.bytes[at] = tag;
+    this.#view ??= new DataView(this.bytes.buffer);
     this.#view.setFloat64(at + 1, value, true);
     return at + 9;
   }
@@ -144,6 +145,43 @@ export class ByteWriter {
     }
     bytes[at + 1] = length;
     return start + length;
+  }
+
+  /**
+   * Writes an entry of a map up to its value: tag, length, tagged key, tag, length. The value follows at the place
+   * returned; closeEntryAt fills in the lengths.
+   */
+  entryAt(at: number, key: string): number {
+    const { length } = key;
+    const start = at + 4;
+    if (start + length * 3 + 2 > this.bytes.length) this.#grow(at, length * 3 + 6);
+    const { bytes } = this;
+    bytes[at] = 0x0a;
+    if (length === 0 || length > SHORT_STRING) return this.#longEntryAt(at, key);
+    bytes[at + 2] = 0x0a;
+    bytes[at + 3] = length;
+    for (let i = 0; i < length; i++) {
+      const unit = key.charCodeAt(i);
+      if (unit > 0x7f) return this.#longEntryAt(at, key);
+      bytes[start + i] = unit;
+    }
+    bytes[start + length] = 0x12;
+    return start + length + 2;
+  }
+
+  #longEntryAt(at: number, key: string): number {
+    // Like all strings without presence, an empty key is left out.
+    const keyEnd = key === "" ? at + 2 : this.stringAt(at + 2, 0x0a, key);
+    return this.pairAt(keyEnd, 0x12, 0);
+  }
+
+  /** Fills in the lengths of the entry that began at `at` and of its value, written from `start` to `end`. */
+  closeEntryAt(at: number, start: number, end: number): number {
+    const length = end - at - 2;
+    if (length > 0x7f) return this.closeAt(at + 1, this.closeAt(start - 1, end));
+    this.bytes[start - 1] = end - start;
+    this.bytes[at + 1] = length;
+    return end;
   }
 
   #longStringAt(at: number, text: string): number {

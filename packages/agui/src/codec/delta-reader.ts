@@ -28,6 +28,7 @@ export class DeltaReader {
    * Undefined if it is not, or if the bytes are not an event at all.
    */
   read(bytes: Uint8Array, start: number, end: number): AguiEvent | undefined {
+    if (end > bytes.length) return undefined;
     switch (bytes[start]) {
       case TEXT_TAG:
         return this.#read(bytes, start + 1, end, TEXT.typeNumber, 0x12, 0x1a);

@@ -44,7 +44,9 @@ const REASONING = layoutOf("REASONING_MESSAGE_CONTENT", "messageId");
  */
 export class DeltaWriter {
   #id = "";
+  /** The length of the id and its bytes: a part of the memory. */
   #idBytes = new Uint8Array(0);
+  readonly #memory = new Uint8Array(MAX_ID_BYTES * 3 + 1);
 
   /** Writes the event if it is a short delta and nothing but that. Otherwise writes nothing and says false. */
   write(writer: ByteWriter, event: AguiEvent): boolean {
@@ -83,10 +85,10 @@ export class DeltaWriter {
   /** Takes over an id, if it is one that fits the short form. */
   #remember(id: string): boolean {
     if (typeof id !== "string" || id === "" || id.length > MAX_ID_BYTES) return false;
-    const bytes = new Uint8Array(id.length * 3 + 1);
-    const end = writeShort(bytes, 0, id);
+    this.#id = "";
+    const end = writeShort(this.#memory, 0, id);
     if (end - 1 > MAX_ID_BYTES) return false;
-    this.#idBytes = bytes.subarray(0, end);
+    this.#idBytes = this.#memory.subarray(0, end);
     this.#id = id;
     return true;
   }

@@ -19,9 +19,13 @@ export class EventDecoder {
 
   /** Decodes an agui.v1.Event. See `decodeEvent`. */
   decode(bytes: Uint8Array, start = 0, end = bytes.length): AguiEvent {
+    return this.#deltas.read(bytes, start, end) ?? this.#decode(bytes, start, end);
+  }
+
+  #decode(bytes: Uint8Array, start: number, end: number): AguiEvent {
     const reader = this.#reader;
     reader.reset(bytes, start, end);
-    const event = this.#deltas.read(bytes, start, end) ?? readEvent(reader, end);
+    const event = readEvent(reader, end);
     reader.release();
     return event;
   }

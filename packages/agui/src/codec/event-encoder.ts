@@ -4,8 +4,9 @@ import { ByteWriter, UnencodableError } from "./byte-writer.ts";
 import { DeltaWriter, MAX_DELTA_EVENT_BYTES } from "./delta-writer.ts";
 import { UnknownEventTypeError } from "./errors.ts";
 import { BASE_FIELDS, EVENT_SHAPES, type EventShape } from "./event-shapes.ts";
+import type { StringField } from "./shape.ts";
 import { wireFields } from "./wire-fields.ts";
-import { type Loose, writeFields } from "./write-fields.ts";
+import { type Loose, writeFields, writeStrings } from "./write-fields.ts";
 
 const BASE_WIRE_FIELDS = wireFields(BASE_FIELDS);
 const BASE_EVENT = 1 * 8 + 2;
@@ -37,27 +38,35 @@ export class EventEncoder {
   encode(event: AguiEvent): Uint8Array {
     const slab = this.#freshSlab(MAX_DELTA_EVENT_BYTES);
     const start = slab.position;
-    if (this.#deltas.write(slab, event))
-      return new Uint8Array(slab.bytes.buffer, start, slab.position - start);
+    if (this.#deltas.write(slab, event)) return viewOf(slab, start);
+    if (EVENT_SHAPES.get(event.type)?.flat === true) {
+      writeEvent(slab, event);
+      return viewOf(slab, start);
+    }
     const scratch = this.#scratch;
     scratch.position = 0;
     writeEvent(scratch, event);
     if (scratch.bytes.length > MAX_KEPT_BYTES) this.#scratch = new ByteWriter();
-    return this.#copy(scratch.bytes.subarray(0, scratch.position));
+    return this.#copy(scratch);
   }
 
-  #copy(bytes: Uint8Array): Uint8Array {
-    if (bytes.length > MAX_SHARED_BYTES) return bytes.slice();
-    const slab = this.#freshSlab(bytes.length);
+  #copy(scratch: ByteWriter): Uint8Array {
+    if (scratch.position > MAX_SHARED_BYTES) return scratch.take();
+    const slab = this.#freshSlab(scratch.position);
     const start = slab.position;
-    slab.raw(bytes);
-    return new Uint8Array(slab.bytes.buffer, start, slab.position - start);
+    slab.raw(scratch.bytes.subarray(0, scratch.position));
+    return viewOf(slab, start);
   }
 
+  /** The slab, or another one if there is not so much room, or if it had to grow for an event longer than most. */
   #freshSlab(needed: number): ByteWriter {
     if (this.#slab.position + needed > SLAB_BYTES) this.#slab = new ByteWriter(SLAB_BYTES);
     return this.#slab;
   }
+}
+
+function viewOf(slab: ByteWriter, start: number): Uint8Array {
+  return new Uint8Array(slab.bytes.buffer, start, slab.position - start);
 }
 
 function writeEvent(writer: ByteWriter, event: AguiEvent): void {
@@ -74,12 +83,27 @@ function writeEvent(writer: ByteWriter, event: AguiEvent): void {
 
 function writeKnownEvent(writer: ByteWriter, described: EventShape, event: Loose): void {
   const body = beginArm(writer, described.arm);
-  const base = writer.beginTagged(BASE_EVENT);
-  if (described.typeNumber !== 0) writer.twoBytes(BASE_TYPE, described.typeNumber);
-  writeFields(writer, BASE_WIRE_FIELDS, event);
-  writer.endLength(base);
-  writeFields(writer, described.wire, event);
+  if (event.timestamp === undefined && event.rawEvent === undefined && event.metadata === undefined) {
+    writeBareBase(writer, described.typeNumber);
+  } else {
+    const base = writer.beginTagged(BASE_EVENT);
+    if (described.typeNumber !== 0) writer.twoBytes(BASE_TYPE, described.typeNumber);
+    writeFields(writer, BASE_WIRE_FIELDS, event);
+    writer.endLength(base);
+  }
+  if (described.flat) writeStrings(writer, described.wire as readonly StringField[], event);
+  else writeFields(writer, described.wire, event);
   writer.endLength(body);
+}
+
+/** Writes a base event that says only the type. */
+function writeBareBase(writer: ByteWriter, typeNumber: number): void {
+  if (typeNumber === 0) {
+    writer.twoBytes(BASE_EVENT, 0);
+  } else {
+    writer.twoBytes(BASE_EVENT, 2);
+    writer.twoBytes(BASE_TYPE, typeNumber);
+  }
 }
 
 /** Begins a field of Event. Those above 15 have a tag of two bytes. */

@@ -28,6 +28,8 @@ export interface EventShape extends Shape {
   type: EventTypeName;
   /** Its number in the enum EventType, which BaseEvent.type repeats. */
   typeNumber: number;
+  /** Whether its own fields are all strings, so that it is small most of the time. */
+  flat: boolean;
 }
 
 /** The fields of BaseEvent, which lie in the event itself in JSON. */
@@ -183,7 +185,11 @@ const EVENTS: readonly [EventTypeName, number, readonly Field[]][] = [
 export const EVENT_SHAPES: ReadonlyMap<string, EventShape> = new Map(
   EVENTS.map(([type, arm, own], typeNumber) => {
     const fields = [...BASE_FIELDS, ...own];
-    return [type, { ...shape(type, own, arm), fields, names: namesOf(fields, "type"), type, typeNumber }];
+    const flat = own.every((field) => field.kind === "string");
+    return [
+      type,
+      { ...shape(type, own, arm), fields, names: namesOf(fields, "type"), type, typeNumber, flat },
+    ];
   }),
 );
 

@@ -152,7 +152,7 @@ function readEntry(reader: ByteReader, start: number, end: number, object: OpenO
     bytes[valueAt] === ENTRY_VALUE &&
     isLength(bytes, valueAt + 1, end)
   ) {
-    const key = reader.keys.read(bytes, start + 2, valueAt);
+    const key = reader.keys.readNext(bytes, start + 2, valueAt);
     const value = valueIn(reader, valueAt + 2, end, undefined, depth + 1);
     if (value !== undefined) setMember(object, key, value);
   } else readAnyEntry(reader, start, end, object, depth);
@@ -185,6 +185,6 @@ function readAnyEntry(
 }
 
 function setMember(object: OpenObject, key: string, value: unknown): void {
-  if (key !== "__proto__") object[key] = value;
+  if (key.length !== 9 || key !== "__proto__") object[key] = value;
   else Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
 }

@@ -15,10 +15,25 @@ export class StringTable {
   readonly #keys: boolean;
   readonly #strings: string[] = new Array(SLOTS).fill("");
   readonly #bytes = new Uint8Array(SLOTS * MAX_LENGTH);
+  /** For each slot the one that was read after it last: keys come in the same order again and again. */
+  readonly #next = new Uint16Array(SLOTS);
+  #last = 0;
 
   /** @param keys Whether the strings will be keys of objects. */
   constructor(keys = false) {
     this.#keys = keys;
+  }
+
+  /** Reads a key, of which the same one often follows the same other one. */
+  readNext(bytes: Uint8Array, start: number, end: number): string {
+    const length = end - start;
+    const guess = this.#next[this.#last]!;
+    const known = this.#strings[guess]!;
+    if (known.length === length && sameBytes(this.#bytes, guess * MAX_LENGTH, bytes, start, length)) {
+      this.#last = guess;
+      return known;
+    }
+    return this.read(bytes, start, end);
   }
 
   /** Reads UTF-8. The range is inside the bytes. */
@@ -32,6 +47,10 @@ export class StringTable {
       hash = (Math.imul(hash, 31) + byte) | 0;
     }
     const slot = (hash ^ (hash >>> 11)) & (SLOTS - 1);
+    if (this.#keys) {
+      this.#next[this.#last] = slot;
+      this.#last = slot;
+    }
     const known = this.#strings[slot]!;
     if (known.length === length && sameBytes(this.#bytes, slot * MAX_LENGTH, bytes, start, length)) {
       return known;
@@ -56,7 +75,12 @@ export function sameBytes(
   bStart: number,
   length: number,
 ): boolean {
-  for (let i = 0; i < length; i++) if (a[aStart + i] !== b[bStart + i]) return false;
+  let i = 0;
+  for (; i + 3 < length; i += 4) {
+    if (a[aStart + i] !== b[bStart + i] || a[aStart + i + 1] !== b[bStart + i + 1]) return false;
+    if (a[aStart + i + 2] !== b[bStart + i + 2] || a[aStart + i + 3] !== b[bStart + i + 3]) return false;
+  }
+  for (; i < length; i++) if (a[aStart + i] !== b[bStart + i]) return false;
   return true;
 }
 

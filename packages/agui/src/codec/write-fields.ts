@@ -45,6 +45,14 @@ export function writeFields(writer: ByteWriter, fields: readonly WireField[], ob
   }
 }
 
+/** Like writeFields, for fields that are all strings. */
+export function writeStrings(writer: ByteWriter, fields: readonly StringField[], object: Loose): void {
+  for (let i = 0; i < fields.length; i++) {
+    const field = fields[i]!;
+    writeString(writer, field, object[field.name]);
+  }
+}
+
 function writeField(writer: ByteWriter, field: WireField, value: unknown): void {
   switch (field.kind) {
     case "string":

@@ -10,8 +10,6 @@ const BOOL_VALUE = 0x20;
 const STRUCT_VALUE = 0x2a;
 const LIST_VALUE = 0x32;
 const ITEMS = 0x0a;
-const KEY = 0x0a;
-const ENTRY_VALUE = 0x12;
 const MAX_DEPTH = MAX_VALUE_DEPTH;
 
 const { hasOwnProperty: hasOwn } = Object.prototype;
@@ -91,12 +89,8 @@ function structAt(writer: ByteWriter, at: number, object: OpenObject, depth: num
     if (!hasOwn.call(object, key)) continue;
     const value = object[key];
     if (value === undefined || typeof value === "function" || typeof value === "symbol") continue;
-    const entry = position + 1;
-    position = writer.pairAt(position, ITEMS, 0);
-    if (key !== "") position = writer.stringAt(position, KEY, key);
-    writer.pairAt(position, ENTRY_VALUE, 0);
-    position = writer.closeAt(position + 1, valueAt(writer, position + 2, value, depth + 1));
-    position = writer.closeAt(entry, position);
+    const start = writer.entryAt(position, key);
+    position = writer.closeEntryAt(position, start, valueAt(writer, start, value, depth + 1));
   }
   return position;
 }
