@@ -66,7 +66,12 @@ export const closeCases: readonly StoreCase[] = [
   }),
   storeCase("close", "closing waits for the appends that were called before", async (store) => {
     const { epoch } = await createLog(store, key);
-    const appends = chunks(1, 50).map((each) => store.log.append(key, batch(epoch, { chunks: [each] })));
+    const appends = [];
+    for (const each of chunks(1, 50)) {
+      appends.push(store.log.append(key, batch(epoch, { chunks: [each] })));
+      // Some are on their way and some still wait when the store is closed.
+      for (let i = 0; i < 10; i++) await Promise.resolve();
+    }
     await store.close();
     const heads = await Promise.all(appends);
     assert.deepEqual(

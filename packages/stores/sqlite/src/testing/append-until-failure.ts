@@ -1,4 +1,5 @@
-// Appends until that fails, then tries once more, then reads. Prints what happened.
+// Appends until that fails; once its input ends tries again, then reads. Prints what happened.
+import { once } from "node:events";
 import type { LogHead } from "@dragoman/event-log";
 import { openSqliteStore } from "../open-sqlite-store.ts";
 
@@ -18,14 +19,20 @@ async function failure(): Promise<string> {
     try {
       await append();
     } catch (error) {
-      return error instanceof Error ? error.name : String(error);
+      return nameOf(error);
     }
   }
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : String(error);
 }
 
 const first = await failure();
 console.log(head.headSequence);
 console.log(first);
-console.log(await failure());
+// The disk works again, but what it did meanwhile stays unknown.
+await once(process.stdin.resume(), "end");
+console.log(await append().then(() => "appended", nameOf));
 const { chunks } = await log.read(key, { after: head.headSequence - 1 });
 console.log(`read ${chunks.at(-1)?.lastSequence}`);

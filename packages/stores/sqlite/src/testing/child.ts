@@ -20,8 +20,8 @@ export function startChild(name: string, args: readonly string[], shell?: string
   const file = fileURLToPath(new URL(`./${name}.ts`, import.meta.url));
   const command = [process.execPath, "--conditions=source", file, ...args];
   const child = shell
-    ? spawn("sh", ["-c", `${shell}; exec "$@"`, "sh", ...command], { stdio: ["ignore", "pipe", "inherit"] })
-    : spawn(command[0]!, command.slice(1), { stdio: ["ignore", "pipe", "inherit"] });
+    ? spawn("sh", ["-c", `${shell}; exec "$@"`, "sh", ...command], { stdio: ["pipe", "pipe", "inherit"] })
+    : spawn(command[0]!, command.slice(1), { stdio: ["pipe", "pipe", "inherit"] });
   onTestFinished(() => {
     child.kill("SIGKILL");
   });
