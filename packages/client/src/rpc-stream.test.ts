@@ -439,6 +439,33 @@ describe("answers that are no streams of this contract", () => {
     expect(stream.logId).toBe("L");
   });
 
+  it("delivers all to a slow reader from a server that closes the connection behind its answer", async () => {
+    const end = envelope(Buffer.from("{}"));
+    end[0] = 2;
+    const count = 2_000;
+    let isSent = false;
+    const url = await startRawServer((_, response) => {
+      response.writeHead(200, { "content-type": connectType, connection: "close" });
+      response.write(Buffer.concat(Array.from({ length: count }, () => item)));
+      response.end(end, () => {
+        isSent = true;
+      });
+    });
+    const events = createEventTransport({
+      baseUrl: url,
+      protocol: "connect",
+      client: http1(url),
+      maxBufferedItems: 1,
+    });
+    const stream = runAgent(events, request);
+    await stream.next();
+    await waitUntil(() => isSent, "the answer");
+    await delay(100);
+    const { items, error } = await readAll(stream);
+    expect(error).toBeUndefined();
+    expect(items).toHaveLength(count - 1);
+  });
+
   it("sends the request as it is in the contract", async () => {
     const seen: { url: string | undefined; body: Buffer; type: string | undefined }[] = [];
     const url = await startRawServer((incoming, response) => {

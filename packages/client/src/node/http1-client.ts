@@ -40,7 +40,10 @@ class Http1Exchange {
   listen(request: ReturnType<typeof httpRequest>): void {
     this.#request = request;
     request.on("error", (error) => this.#fail(error));
-    request.on("close", () => this.#fail(new Error("the connection was closed")));
+    // Once there is a response, its own end counts: the connection may be gone before everything was read.
+    request.on("close", () => {
+      if (this.#response === undefined) this.#fail(new Error("the connection was closed"));
+    });
     request.on("response", (response) => {
       this.#response = response;
       if (this.#isOver) return;
@@ -54,6 +57,7 @@ class Http1Exchange {
         this.#sink.onEnd(toHeaders(response.trailers));
       });
       response.on("error", (error) => this.#fail(error));
+      response.on("close", () => this.#fail(new Error("the connection was closed")));
       if (this.#isPaused) response.pause();
     });
   }
