@@ -10,4 +10,4 @@ const host = await serve(
   },
   { port: 7000 },
 );
-console.log(`an agent is listening on ${host.address.url}`);
+console.log(`an agent is listening on ${host.url}`);
