@@ -32,5 +32,6 @@ export type {
 } from "./event-log.ts";
 export { type MemoryStoreOptions, openMemoryStore } from "./memory-store.ts";
 export { placeOf } from "./place.ts";
+export { completeStoreLimits, type StoreLimits } from "./store-limits.ts";
 export { type FaultOptions, type FaultyStore, withFaults } from "./with-faults.ts";
-export { completeStoreLimits, type StoreLimits, withLimits } from "./with-limits.ts";
+export { withLimits } from "./with-limits.ts";

@@ -4,5 +4,5 @@ export { logKeyText } from "./keys.ts";
 export { createLogId } from "./log-id.ts";
 export { maxListBytes } from "./memory-catalog.ts";
 export { defaultPageBytes } from "./memory-log.ts";
+export { completeMaxBytes } from "./store-limits.ts";
 export { Waits } from "./waits.ts";
-export { completeMaxBytes } from "./with-limits.ts";

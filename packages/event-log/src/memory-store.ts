@@ -4,8 +4,9 @@ import { logKeyText } from "./keys.ts";
 import { createLogId } from "./log-id.ts";
 import { entryBytes, MemoryCatalog } from "./memory-catalog.ts";
 import { MemoryLog } from "./memory-log.ts";
+import { completeMaxBytes, type StoreLimits } from "./store-limits.ts";
 import { Waits } from "./waits.ts";
-import { completeMaxBytes, type StoreLimits, withLimits } from "./with-limits.ts";
+import { withLimits } from "./with-limits.ts";
 
 /** Options of {@link openMemoryStore}, besides the limits of every store. */
 export interface MemoryStoreOptions extends Partial<StoreLimits> {

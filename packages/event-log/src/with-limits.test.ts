@@ -3,7 +3,8 @@ import { assertChunks, batch, bytesOf, chunk, createLog, entry, logKey } from ".
 import { LimitError } from "./errors.ts";
 import type { Store } from "./event-log.ts";
 import { openMemoryStore } from "./memory-store.ts";
-import { completeStoreLimits, type StoreLimits, withLimits } from "./with-limits.ts";
+import { completeStoreLimits, type StoreLimits } from "./store-limits.ts";
+import { withLimits } from "./with-limits.ts";
 
 const key = logKey("a");
 
