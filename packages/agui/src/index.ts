@@ -10,7 +10,7 @@ export type {
 } from "./build/builder.ts";
 export { createEventBuilder } from "./build/create-builder.ts";
 export { stateChange } from "./build/state-events.ts";
-export { EventBatch } from "./codec/batch.ts";
+export { type BatchRange, EventBatch } from "./codec/batch.ts";
 export { createEventDecoder, decodeEvent, encodeEvent } from "./codec/binary.ts";
 export { decodeRunAgentInput, encodeRunAgentInput } from "./codec/entity-codec.ts";
 export {

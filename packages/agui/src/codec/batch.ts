@@ -1,8 +1,16 @@
 import type { AguiEvent } from "../types.ts";
 import { decodeEvent } from "./binary.ts";
 import { type Frame, readFrames, writeLength } from "./frames.ts";
-import { encodeEventJson } from "./json-text.ts";
 import { readUtf8 } from "./native-strings.ts";
+import { SseWriter } from "./sse-writer.ts";
+
+/** What whoever made the frames of a batch knows about them. */
+export interface BatchRange {
+  firstSequence: number;
+  lastSequence: number;
+  /** Whether some event has only a JSON form. */
+  hasJsonOnly: boolean;
+}
 
 /**
  * Events of one log that follow each other, as frames, and their forms on the other wires. Each form is made
@@ -22,21 +30,16 @@ export class EventBatch {
   #sse: Uint8Array | undefined;
   #binary: Uint8Array | undefined;
 
-  /** Throws MalformedEventError if the bytes are not frames. */
-  constructor(logId: string, frames: Uint8Array) {
-    let first = 0;
-    let last = 0;
-    let hasJsonOnly = false;
-    readFrames(frames, (frame) => {
-      if (first === 0) first = frame.sequence;
-      last = frame.sequence;
-      hasJsonOnly ||= frame.json;
-    });
+  /**
+   * @param range What is known about the frames. If absent, they are read for it; throws MalformedEventError if
+   * they are not frames.
+   */
+  constructor(logId: string, frames: Uint8Array, range: BatchRange = rangeOf(frames)) {
     this.logId = logId;
     this.frames = frames;
-    this.firstSequence = first;
-    this.lastSequence = last;
-    this.hasJsonOnly = hasJsonOnly;
+    this.firstSequence = range.firstSequence;
+    this.lastSequence = range.lastSequence;
+    this.hasJsonOnly = range.hasJsonOnly;
   }
 
   /** The batch without the events up to and including this sequence; itself if it has none of them. */
@@ -68,14 +71,9 @@ export class EventBatch {
   }
 
   #makeSse(): Uint8Array {
-    let text = "";
-    readFrames(this.frames, (frame) => {
-      const json = frame.json
-        ? readUtf8(this.frames, frame.start, frame.end)
-        : encodeEventJson(decodeEvent(this.frames, frame.start, frame.end));
-      text += `id: ${this.logId}:${frame.sequence}\ndata: ${json}\n\n`;
-    });
-    return new TextEncoder().encode(text);
+    const writer = new SseWriter(this.logId, this.frames);
+    readFrames(this.frames, (frame) => writer.write(frame));
+    return writer.take();
   }
 
   /**
@@ -91,12 +89,33 @@ export class EventBatch {
     // The length takes less room than the envelope and the sequence that it replaces.
     const bytes = new Uint8Array(this.frames.length);
     let position = 0;
-    readFrames(this.frames, (frame) => {
-      if (frame.json) return;
-      writeLength(bytes, position, frame.end - frame.start);
-      bytes.set(this.frames.subarray(frame.start, frame.end), position + 4);
-      position += 4 + frame.end - frame.start;
+    readFrames(this.frames, ({ start, end, json }) => {
+      if (json) return;
+      writeLength(bytes, position, end - start);
+      copyBytes(this.frames, start, end, bytes, position + 4);
+      position += 4 + end - start;
     });
     return bytes.slice(0, position);
   }
+}
+
+function rangeOf(frames: Uint8Array): BatchRange {
+  const range: BatchRange = { firstSequence: 0, lastSequence: 0, hasJsonOnly: false };
+  readFrames(frames, ({ sequence, json }) => {
+    if (range.firstSequence === 0) range.firstSequence = sequence;
+    range.lastSequence = sequence;
+    range.hasJsonOnly ||= json;
+  });
+  return range;
+}
+
+/** Few bytes are copied faster in a loop than by the platform, which wants an object for the range. */
+const FEW_BYTES = 100;
+
+function copyBytes(from: Uint8Array, start: number, end: number, to: Uint8Array, at: number): void {
+  if (end - start > FEW_BYTES) {
+    to.set(from.subarray(start, end), at);
+    return;
+  }
+  for (let source = start, target = at; source < end; ) to[target++] = from[source++]!;
 }

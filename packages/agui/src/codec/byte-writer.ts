@@ -2,6 +2,8 @@ import { writeUtf8 } from "./native-strings.ts";
 
 /** Strings up to this many UTF-16 units are copied in a loop, which beats a call of the platform. */
 const SHORT_STRING = 40;
+/** So many bytes are copied in a loop. */
+const FEW_BYTES = 40;
 const INITIAL_BYTES = 1024;
 /** What one call of a method that writes numbers needs at most. */
 const NUMBER_BYTES = 16;
@@ -87,9 +89,12 @@ export class ByteWriter {
 
   /** Writes bytes as they are. */
   raw(bytes: Uint8Array): void {
-    this.reserve(bytes.length);
-    this.bytes.set(bytes, this.position);
-    this.position += bytes.length;
+    const { length } = bytes;
+    this.reserve(length);
+    const { bytes: target, position } = this;
+    if (length > FEW_BYTES) target.set(bytes, position);
+    else for (let i = 0; i < length; i++) target[position + i] = bytes[i]!;
+    this.position = position + length;
   }
 
   /** Writes a tag of one byte and begins what it is for. Returns the place to give to endLength. */

@@ -1,14 +1,13 @@
-import type {
-  AguiEvent,
-  ReasoningMessageContentEvent,
-  TextMessageContentEvent,
-  ToolCallArgsEvent,
-} from "../types.ts";
+import type { AguiEvent } from "../types.ts";
 import type { ByteWriter } from "./byte-writer.ts";
-import { EVENT_SHAPES } from "./event-shapes.ts";
+import {
+  ARGS_LAYOUT,
+  type DeltaEvent,
+  type DeltaLayout,
+  REASONING_LAYOUT,
+  TEXT_LAYOUT,
+} from "./delta-layout.ts";
 import { writeUtf8 } from "./native-strings.ts";
-
-type DeltaEvent = TextMessageContentEvent | ToolCallArgsEvent | ReasoningMessageContentEvent;
 
 /** Longest delta, in UTF-16 units, whose UTF-8 has a length of one byte in any case. */
 const MAX_DELTA = 42;
@@ -19,24 +18,7 @@ const OVERHEAD = 32;
 /** What one event of this kind takes at most. */
 export const MAX_DELTA_EVENT_BYTES = MAX_DELTA * 3 + MAX_ID_BYTES + OVERHEAD;
 
-/** Tags and numbers of the events that make up most of a stream. */
-interface DeltaLayout {
-  armTag: number;
-  typeNumber: number;
-  idTag: number;
-  deltaTag: number;
-}
-
-function layoutOf(type: DeltaEvent["type"], idName: string): DeltaLayout {
-  const described = EVENT_SHAPES.get(type)!;
-  const tagOf = (name: string): number => described.wire.find((field) => field.name === name)!.number * 8 + 2;
-  const { arm, typeNumber } = described;
-  return { armTag: arm * 8 + 2, typeNumber, idTag: tagOf(idName), deltaTag: tagOf("delta") };
-}
-
-const TEXT = layoutOf("TEXT_MESSAGE_CONTENT", "messageId");
-const ARGS = layoutOf("TOOL_CALL_ARGS", "toolCallId");
-const REASONING = layoutOf("REASONING_MESSAGE_CONTENT", "messageId");
+const NOTHING: Uint8Array = new Uint8Array(0);
 
 /**
  * Writes short deltas, nine events in ten, without the way through the description of their fields. It
@@ -45,18 +27,18 @@ const REASONING = layoutOf("REASONING_MESSAGE_CONTENT", "messageId");
 export class DeltaWriter {
   #id = "";
   /** The length of the id and its bytes: a part of the memory. */
-  #idBytes = new Uint8Array(0);
-  readonly #memory = new Uint8Array(MAX_ID_BYTES * 3 + 1);
+  #idBytes: Uint8Array = NOTHING;
+  #memory: Uint8Array | undefined;
 
   /** Writes the event if it is a short delta and nothing but that. Otherwise writes nothing and says false. */
   write(writer: ByteWriter, event: AguiEvent): boolean {
     switch (event.type) {
       case "TEXT_MESSAGE_CONTENT":
-        return this.#delta(writer, event, event.messageId, TEXT);
+        return this.#delta(writer, event, event.messageId, TEXT_LAYOUT);
       case "TOOL_CALL_ARGS":
-        return this.#delta(writer, event, event.toolCallId, ARGS);
+        return this.#delta(writer, event, event.toolCallId, ARGS_LAYOUT);
       case "REASONING_MESSAGE_CONTENT":
-        return this.#delta(writer, event, event.messageId, REASONING);
+        return this.#delta(writer, event, event.messageId, REASONING_LAYOUT);
       default:
         return false;
     }
@@ -86,6 +68,7 @@ export class DeltaWriter {
   #remember(id: string): boolean {
     if (typeof id !== "string" || id === "" || id.length > MAX_ID_BYTES) return false;
     this.#id = "";
+    this.#memory ??= new Uint8Array(MAX_ID_BYTES * 3 + 1);
     const end = writeShort(this.#memory, 0, id);
     if (end - 1 > MAX_ID_BYTES) return false;
     this.#idBytes = this.#memory.subarray(0, end);

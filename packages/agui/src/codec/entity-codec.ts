@@ -9,6 +9,8 @@ import { readChatMessage } from "./read-message.ts";
 import { isUnion, type Shape, type Union } from "./shape.ts";
 import { type Loose, writeBody } from "./write-fields.ts";
 
+const reader = new ByteReader();
+
 /** Encodes an object of this shape. Throws InvalidEventError with the path of what is wrong. */
 export function encodeEntity(described: Shape | Union, entity: object): Uint8Array {
   const writer = new ByteWriter();
@@ -22,11 +24,15 @@ export function encodeEntity(described: Shape | Union, entity: object): Uint8Arr
 
 /** Decodes an object of this shape, which is a message of its own or one of the roles of Message. */
 export function decodeEntity(described: Shape | typeof MESSAGE, bytes: Uint8Array): Draft {
-  const reader = new ByteReader();
   reader.reset(bytes, 0, bytes.length);
-  if (isUnion(described)) return readChatMessage(reader, bytes.length);
+  const draft = isUnion(described) ? readChatMessage(reader, bytes.length) : readShape(described);
+  reader.release();
+  return draft;
+}
+
+function readShape(described: Shape): Draft {
   const draft = emptyOf(described);
-  readFields(reader, bytes.length, described.wireByNumber, draft);
+  readFields(reader, reader.end, described.wireByNumber, draft);
   return described === RUN_AGENT_INPUT ? completeInput(draft) : draft;
 }
 

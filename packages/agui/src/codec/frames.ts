@@ -1,8 +1,8 @@
 import type { AguiEvent } from "../types.ts";
-import { LENGTH, VARINT } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
+import { DeltaWriter } from "./delta-writer.ts";
 import { MalformedEventError } from "./errors.ts";
-import { EventEncoder } from "./event-encoder.ts";
+import { writeAnyEvent } from "./write-event.ts";
 
 /**
  * A frame is one event as every RPC wire carries it: an envelope (flags, one byte; length, four bytes big
@@ -16,13 +16,15 @@ const ENVELOPE_BYTES = 5;
 const MAX_KEPT_BYTES = 1 << 20;
 /** Flag of an event that has only a JSON form. Such a frame stays on this side of RPC wires. */
 const JSON_FLAG = 0x40;
-const SEQUENCE_TAG = 1 * 8 + VARINT;
-const EVENT_TAG = 3 * 8 + LENGTH;
-const JSON_TAG = 15 * 8 + LENGTH;
+const LINE_BREAKS = /[\r\n]+/g;
+// Tags of the stream item: its sequence, its event, and the JSON text that no contract has (field 15).
+const SEQUENCE_TAG = 0x08;
+const EVENT_TAG = 0x1a;
+const JSON_TAG = 0x7a;
 
 /** Makes frames, many into one array of bytes. */
 export class FrameEncoder {
-  readonly #events = new EventEncoder();
+  readonly #deltas = new DeltaWriter();
   #writer = new ByteWriter();
 
   /** Adds an event. Throws what encodeEvent throws, and then adds nothing. */
@@ -31,7 +33,7 @@ export class FrameEncoder {
     const start = writer.position;
     try {
       const at = beginFrame(writer, sequence, EVENT_TAG);
-      this.#events.write(writer, event);
+      if (!this.#deltas.write(writer, event)) writeAnyEvent(writer, event);
       endFrame(writer, start, at, 0);
     } catch (error) {
       writer.position = start;
@@ -48,12 +50,12 @@ export class FrameEncoder {
     endFrame(writer, start, at, 0);
   }
 
-  /** Adds an event that has only a JSON form, as JSON text. */
+  /** Adds an event that has only a JSON form, as JSON text. Line breaks, which are white space there, become spaces. */
   appendJson(sequence: number, text: string): void {
     const writer = this.#writer;
     const start = writer.position;
     const at = beginFrame(writer, sequence, JSON_TAG);
-    writer.text(text);
+    writer.text(text.replace(LINE_BREAKS, " "));
     endFrame(writer, start, at, JSON_FLAG);
   }
 
