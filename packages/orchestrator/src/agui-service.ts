@@ -1,5 +1,6 @@
 import { timestampNow } from "@bufbuild/protobuf/wkt";
 import { Code, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
+import { capabilitiesOf } from "@dragoman/agent";
 import {
   capabilitiesToMessage,
   checkRunAgentInput,
@@ -173,25 +174,9 @@ async function getServiceInfo(
   };
 }
 
-/** How long an agent may take to say what it can do. */
-const capabilitiesTimeoutMs = 2_000;
-
 async function agentInfo({ agentId, agent }: NamedAgent, signal: AbortSignal) {
   const transport = { streaming: true, httpBinary: true, resumable: true };
   const own = await capabilitiesOf(agent, signal);
   const capabilities = capabilitiesToMessage({ ...own, transport: { ...own.transport, ...transport } });
   return { id: agentId, description: agent.description ?? "", kind: agent.kind ?? "custom", capabilities };
-}
-
-async function capabilitiesOf(agent: NamedAgent["agent"], signal: AbortSignal) {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(capabilitiesTimeoutMs)]);
-  try {
-    const asked = Promise.resolve(agent.capabilities?.(limit) ?? {});
-    const late = new Promise<never>((_, reject) => {
-      limit.addEventListener("abort", () => reject(limit.reason), { once: true });
-    });
-    return await Promise.race([asked, late]);
-  } catch {
-    return {};
-  }
 }
