@@ -23,7 +23,9 @@ async function runAgent(call: Call): Promise<void> {
     call.end();
   } else {
     write(firstEvent);
-    if (plan.kind === "shared") share(call);
+    if (plan.kind === "shared") return share(call);
+    // Whoever keeps a stream open has to learn when its client is gone.
+    await once(call, "cancelled");
   }
 }
 
