@@ -9,13 +9,14 @@ import {
 } from "@dragoman/contract/grpc/health/v1/health_pb";
 import { errorReasonOf } from "@dragoman/rpc";
 import { describe, expect, test } from "vitest";
-import { createServer, type Server } from "./index.ts";
+import { createServer } from "./index.ts";
 import { testService } from "./testing/test-service.ts";
 
-async function start(): Promise<{ server: Server; baseUrl: string; port: number }> {
-  const server = createServer({ services: [testService().entry] });
+async function start() {
+  const { entry, seen } = testService();
+  const server = createServer({ services: [entry] });
   const { url, port } = await server.listen();
-  return { server, baseUrl: url, port };
+  return { server, baseUrl: url, port, seen };
 }
 
 /** Opens a stream and waits for its first item; `rest` tells how it ended. */
@@ -94,7 +95,7 @@ describe("a drain", () => {
   );
 
   test("destroys what cannot be told", async () => {
-    const { server, port } = await start();
+    const { server, port, seen } = await start();
     const socket = connect(port, "127.0.0.1").on("error", () => {});
     const body = JSON.stringify({ input: { threadId: "t", runId: "endless" } });
     const envelope = Buffer.alloc(5 + body.length);
@@ -107,7 +108,11 @@ describe("a drain", () => {
     // Reads a little, then nothing more.
     await new Promise((resolve) => socket.once("data", resolve));
     socket.pause();
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    // Until nothing more fits between the handler and this client.
+    for (let before = -1; before !== seen.elements.length; ) {
+      before = seen.elements.length;
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
     expect(await server.drain({ graceMs: 50, forceMs: 100 })).toBe("forced");
     socket.destroy();
   });

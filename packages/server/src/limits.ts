@@ -20,6 +20,8 @@ export interface Limits {
   readonly stallTimeoutMs: number;
   /** How much is handed to a connection before it must have been taken, per stream. Default 64 KiB. */
   readonly writeWindowBytes: number;
+  /** How many pieces likewise, because each one costs something besides its bytes. Default 64. */
+  readonly writeWindowPieces: number;
   /** How long an RPC's response headers wait for what the handler adds to them; then they are sent. Default 20 ms. */
   readonly earlyHeadersMs: number;
   /** How long an HTTP/2 connection without a stream stays open. 0 means for ever; default 10 minutes. */
@@ -42,6 +44,7 @@ export const defaultLimits: Limits = Object.freeze({
   bodyStallTimeoutMs: 30_000,
   stallTimeoutMs: 30_000,
   writeWindowBytes: 64 << 10,
+  writeWindowPieces: 64,
   earlyHeadersMs: 20,
   idleTimeoutMs: 600_000,
   keepaliveMs: 30_000,

@@ -1,3 +1,4 @@
+import * as http2 from "node:http2";
 import { errorInfoOf } from "@dragoman/rpc";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createServer, type Server } from "./index.ts";
@@ -29,7 +30,7 @@ async function stopped(before: number): Promise<unknown> {
 
 test("a reader over HTTP/2 that wakes up in time learns why it was stopped", async () => {
   const before = seen.ended.length;
-  const reader = await pausedHttp2Reader(server.address!.url);
+  const reader = await pausedHttp2Reader(http2.connect(server.address!.url));
   expect(errorInfoOf(await stopped(before))).toMatchObject({ reason: "SLOW_READER" });
   const { trailers, outcome } = await reader.readAll();
   expect([outcome, trailers["grpc-status"]]).toEqual(["end", "8"]);
@@ -40,7 +41,7 @@ test("a reader over HTTP/2 that wakes up in time learns why it was stopped", asy
 
 test("a reader over HTTP/2 that does not is reset as exhausted", async () => {
   const before = seen.ended.length;
-  const reader = await pausedHttp2Reader(server.address!.url);
+  const reader = await pausedHttp2Reader(http2.connect(server.address!.url));
   await stopped(before);
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   expect((await reader.readAll()).outcome).toContain("NGHTTP2_ENHANCE_YOUR_CALM");
@@ -59,7 +60,9 @@ test("a reader over HTTP/1.1 is cut off", async () => {
 test("many of them cost a bounded amount", async () => {
   const before = seen.elements.length;
   const ended = seen.ended.length;
-  const readers = await Promise.all(Array.from({ length: 20 }, () => pausedHttp2Reader(server.address!.url)));
+  const readers = await Promise.all(
+    Array.from({ length: 20 }, () => pausedHttp2Reader(http2.connect(server.address!.url))),
+  );
   await new Promise((resolve) => setTimeout(resolve, 300));
   // Handlers are stopped by back-pressure: what was taken from them fits into the windows.
   const elements = seen.elements.length - before;
@@ -72,11 +75,23 @@ test("many of them cost a bounded amount", async () => {
 
 test("a slow reader that goes on reading is served", async () => {
   const before = seen.ended.length;
-  const reader = await pausedHttp2Reader(server.address!.url);
+  const reader = await pausedHttp2Reader(http2.connect(server.address!.url));
   await new Promise((resolve) => setTimeout(resolve, 200));
   const reading = reader.readAll();
   await new Promise((resolve) => setTimeout(resolve, 600));
   expect(seen.ended.length).toBe(before);
   reader.close();
   await reading;
+});
+
+test("a reader that grants no window holds a bounded number of pieces", async () => {
+  const own = testService();
+  const other = createServer({ services: [own.entry], limits: { writeWindowPieces: 20 } });
+  const { url } = await other.listen();
+  const reader = await pausedHttp2Reader(http2.connect(url, { settings: { initialWindowSize: 0 } }));
+  await expect.poll(() => own.seen.elements.length).toBeGreaterThan(15);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(own.seen.elements.length).toBeLessThanOrEqual(21);
+  reader.close();
+  await other.close();
 });

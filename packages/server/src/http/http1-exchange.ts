@@ -10,6 +10,7 @@ import type {
   ResetReason,
 } from "./exchange.ts";
 import { waitFor } from "./wait.ts";
+import { WriteWindow } from "./write-window.ts";
 
 /** How long a broken-off response may take to hand over what was written before. */
 const flushTimeoutMs = 1_000;
@@ -23,11 +24,13 @@ export class Http1Exchange implements Exchange {
   readonly authority: string | undefined;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
+  readonly #window: WriteWindow;
   #watcher: ExchangeWatcher | undefined;
 
-  constructor(request: IncomingMessage, response: ServerResponse) {
+  constructor(request: IncomingMessage, response: ServerResponse, writeWindowPieces: number) {
     this.#request = request;
     this.#response = response;
+    this.#window = new WriteWindow(response, writeWindowPieces);
     // What a proxy's client sends: GET http://host/path. Its authority wins over Host (RFC 9112, 3.2.2).
     const absolute = /^https?:\/\/([^/?#]*)(.*)$/i.exec(request.url ?? "");
     this.target = absolute ? absolute[2] || "/" : (request.url ?? "");
@@ -104,16 +107,11 @@ export class Http1Exchange implements Exchange {
   }
 
   write(chunk: Uint8Array): boolean {
-    return this.closed || this.#response.write(chunk);
+    return this.closed || this.#window.write(chunk);
   }
 
   drained(timeoutMs: number): Promise<DrainOutcome> {
-    if (this.closed) {
-      return Promise.resolve("closed");
-    }
-    return this.#response.writableNeedDrain
-      ? waitFor(this.#response, "drain", timeoutMs)
-      : Promise.resolve("drained");
+    return this.closed ? Promise.resolve("closed") : this.#window.drained(timeoutMs);
   }
 
   end(trailers?: HeaderFields): void {

@@ -10,6 +10,7 @@ import type {
   ResetReason,
 } from "./exchange.ts";
 import { waitFor } from "./wait.ts";
+import { WriteWindow } from "./write-window.ts";
 
 /** How long a broken-off stream may take to hand over what was written before. */
 const flushTimeoutMs = 1_000;
@@ -30,13 +31,16 @@ export class Http2Exchange implements Exchange {
   bodyStallTimeoutMs = 0;
   readonly #stream: Stream;
   readonly #rawHeaders: readonly string[];
+  readonly #window: WriteWindow;
   #watcher: ExchangeWatcher | undefined;
   #trailers: HeaderFields | undefined;
+  #isHead = false;
   #hasTrailers = false;
   #ended = false;
 
-  constructor(stream: ServerHttp2Stream, rawHeaders: readonly string[]) {
+  constructor(stream: ServerHttp2Stream, rawHeaders: readonly string[], writeWindowPieces: number) {
     this.#stream = stream;
+    this.#window = new WriteWindow(stream, writeWindowPieces);
     this.#rawHeaders = rawHeaders;
     this.#stream[kExchange] = this;
     stream.on("error", ignoreError);
@@ -110,6 +114,7 @@ export class Http2Exchange implements Exchange {
     if (this.closed) {
       return;
     }
+    this.#isHead = this.method === "HEAD";
     if (options.trailers === true) {
       this.#hasTrailers = true;
       this.#stream.on("wantTrailers", onWantTrailers);
@@ -122,16 +127,11 @@ export class Http2Exchange implements Exchange {
   }
 
   write(chunk: Uint8Array): boolean {
-    return this.closed || this.method === "HEAD" || this.#stream.write(chunk);
+    return this.closed || this.#isHead || this.#window.write(chunk);
   }
 
   drained(timeoutMs: number): Promise<DrainOutcome> {
-    if (this.closed) {
-      return Promise.resolve("closed");
-    }
-    return this.#stream.writableNeedDrain
-      ? waitFor(this.#stream, "drain", timeoutMs)
-      : Promise.resolve("drained");
+    return this.closed ? Promise.resolve("closed") : this.#window.drained(timeoutMs);
   }
 
   end(trailers?: HeaderFields): void {

@@ -5,6 +5,7 @@ import type { Limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { DrainOutcome, Exchange, HeaderFields } from "./exchange.ts";
 import { headerFields } from "./header-fields.ts";
+import { nextTurn } from "./wait.ts";
 
 /** A response whose headers are kept as Node takes them, so that no `Headers` object is made. */
 export interface FieldsResponse extends UniversalServerResponse {
@@ -27,6 +28,9 @@ export class BrokenOffError extends Error {
   override readonly name = "BrokenOffError";
 }
 
+/** After so many pieces everybody else has a turn, also where a handler always has the next one ready. */
+const piecesPerTurn = 16;
+
 /** What the writer needs of its server. */
 export interface WriteOptions {
   readonly limits: Limits;
@@ -47,11 +51,15 @@ export async function writeResponse(
   { limits, log }: WriteOptions,
 ): Promise<void> {
   const body = response.body?.[Symbol.asyncIterator]();
+  let pieces = 0;
   try {
     writeHead(exchange, response, extraFields);
     for (let next = await body?.next(); next !== undefined && next.done !== true; next = await body?.next()) {
       if (exchange.closed) {
         break;
+      }
+      if (++pieces % piecesPerTurn === 0) {
+        await nextTurn();
       }
       const taken = await writePiece(exchange, next.value, limits);
       if (taken === "stalled") {

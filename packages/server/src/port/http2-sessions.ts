@@ -50,7 +50,7 @@ export class Http2Sessions {
       idle.opened();
       // One listener for all streams of the connection: what a stream adds stays as long as it is open.
       stream.on("close", idle.closed);
-      this.#onExchange(new Http2Exchange(stream, rawHeaders));
+      this.#onExchange(new Http2Exchange(stream, rawHeaders, this.#limits.writeWindowPieces));
     });
     session.once("close", () => {
       this.#sessions.delete(session);

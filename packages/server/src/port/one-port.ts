@@ -177,7 +177,7 @@ function createHttp1(options: OnePortOptions, draining: () => boolean): http.Ser
       const { socket } = request;
       responses.set(socket, response);
       response.once("close", () => responses.delete(socket));
-      onExchange(new Http1Exchange(request, response));
+      onExchange(new Http1Exchange(request, response, limits.writeWindowPieces));
     },
   );
   server.on("clientError", (error, socket) => {

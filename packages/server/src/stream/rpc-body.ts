@@ -17,6 +17,9 @@ export interface RpcFormat {
   readonly log: Log;
 }
 
+/** So many events go into one piece where they have to be encoded anew. */
+const eventsPerPiece = 64;
+
 type Piece = IteratorResult<Uint8Array, undefined>;
 const done: Piece = { done: true, value: undefined };
 
@@ -29,7 +32,8 @@ export class RpcBody implements ResponseBody {
   lastSequence: number | undefined;
   readonly #call: StreamCall;
   readonly #format: RpcFormat;
-  #rest: Uint8Array | undefined;
+  /** The pieces of the current element that are still to be sent. */
+  #rest: Iterator<Uint8Array> | undefined;
   #ended = false;
   #first: Promise<Piece> | undefined;
 
@@ -69,10 +73,9 @@ export class RpcBody implements ResponseBody {
   }
 
   #pull(): Promise<Piece> {
-    const rest = this.#rest;
-    if (rest !== undefined) {
-      this.#rest = undefined;
-      return Promise.resolve({ done: false, value: rest });
+    const rest = this.#nextOfRest();
+    if (rest) {
+      return Promise.resolve(rest);
     }
     if (this.#ended) {
       return Promise.resolve(done);
@@ -102,19 +105,48 @@ export class RpcBody implements ResponseBody {
       if (error) {
         this.#call.abort(error);
       }
-      const [first, rest] = this.#format.binary ? pieces : pieces.map((piece) => this.#reencoded(piece));
-      this.#rest = rest;
-      return first === undefined ? this.#pull() : { done: false, value: first };
+      this.#rest = this.#format.binary ? pieces[Symbol.iterator]() : this.#reencoded(pieces);
+      return this.#pull();
     } catch (error) {
-      const shown = publicError(error, this.#format.log);
-      this.#call.abort(shown);
-      return this.#end(shown);
+      return this.#fail(error);
     }
   }
 
-  #reencoded(frames: Uint8Array): Uint8Array {
-    const schema = this.#call.spec.method.output;
-    return Buffer.concat([...framedMessages(schema, frames)].map((message) => this.#envelope(message)));
+  /** The next piece of the current element; undefined if it has no more. */
+  #nextOfRest(): Piece | undefined {
+    try {
+      const next = this.#rest?.next();
+      if (next?.done === false) {
+        return next;
+      }
+      this.#rest = undefined;
+      return undefined;
+    } catch (error) {
+      return this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): Piece {
+    const shown = publicError(error, this.#format.log);
+    this.#call.abort(shown);
+    return this.#end(shown);
+  }
+
+  /** Writes events anew for a wire that is not binary, some at a time: that is slow work. */
+  *#reencoded(pieces: readonly Uint8Array[]): Generator<Uint8Array> {
+    let group: Uint8Array[] = [];
+    for (const piece of pieces) {
+      for (const message of framedMessages(this.#call.spec.method.output, piece)) {
+        group.push(this.#envelope(message));
+        if (group.length === eventsPerPiece) {
+          yield Buffer.concat(group);
+          group = [];
+        }
+      }
+    }
+    if (group.length > 0) {
+      yield Buffer.concat(group);
+    }
   }
 
   #envelope(message: MessageShape<DescMessage>): Uint8Array {

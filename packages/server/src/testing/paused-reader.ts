@@ -1,4 +1,4 @@
-import * as http2 from "node:http2";
+import type * as http2 from "node:http2";
 import { connect } from "node:net";
 
 const path = "/agent.v1.AGUIService/RunAgent";
@@ -18,8 +18,8 @@ export interface PausedReader {
 }
 
 /** Opens an endless gRPC stream over HTTP/2 and does not read it. */
-export async function pausedHttp2Reader(url: string): Promise<PausedReader> {
-  const session = http2.connect(url).on("error", () => {});
+export async function pausedHttp2Reader(session: http2.ClientHttp2Session): Promise<PausedReader> {
+  session.on("error", () => {});
   const stream = session.request({
     ":method": "POST",
     ":path": path,
