@@ -7,13 +7,26 @@ import { logIds, nextBatch } from "./history.ts";
 
 const [folder = "", durability] = process.argv.slice(2);
 
+/** Prints at once, not through a stream that may still hold the line when the process is killed. */
+function print(line: string): void {
+  const bytes = Buffer.from(line);
+  for (let offset = 0; offset < bytes.length; ) {
+    try {
+      offset += writeSync(1, bytes, offset);
+    } catch (error) {
+      // The reader is behind. Waiting keeps this thread from appending, not the other from writing.
+      if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+}
+
 async function write(store: Store, id: string, appends: number): Promise<void> {
   const key = { namespace: "default", id };
   let head: LogHead = await store.log.acquire(key);
   for (let i = 0; i < appends; i++) {
     head = await store.log.append(key, nextBatch(id, head));
-    // At once, not through a stream that may still hold it when the process is killed.
-    writeSync(1, `${JSON.stringify({ id, headSequence: head.headSequence, headRecord: head.headRecord })}\n`);
+    print(`${JSON.stringify({ id, headSequence: head.headSequence, headRecord: head.headRecord })}\n`);
   }
 }
 

@@ -35,6 +35,7 @@ export function startChild(name: string, args: readonly string[], shell?: string
     process: child,
     nextLine,
     async kill() {
+      if (child.exitCode !== null) throw new Error(`the child ended before it was killed: ${child.exitCode}`);
       child.kill("SIGKILL");
       const rest = [];
       for (let line = await nextLine(); line !== undefined; line = await nextLine()) rest.push(line);
