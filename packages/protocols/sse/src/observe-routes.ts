@@ -33,6 +33,7 @@ export function observeSessionRoute(host: ProtocolHost, headerDelayMs: number): 
         method,
         request,
         headerDelayMs,
+        isEmpty204: true,
         readMessage,
         ...writing(request, query, host),
       });

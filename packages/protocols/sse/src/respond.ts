@@ -24,6 +24,8 @@ export interface StreamOptions {
   readonly rewrite: RewriteEvent | undefined;
   /** How long the headers wait for the first item, so that an error can still be a status. */
   readonly headerDelayMs: number;
+  /** Whether a stream without any item is answered by 204; otherwise it is an empty body. */
+  readonly isEmpty204?: boolean;
   /** Reads the message of the call. */
   readonly readMessage: () => Promise<MessageShape<DescMessage>>;
 }
@@ -31,7 +33,7 @@ export interface StreamOptions {
 /**
  * Calls a method that streams events and responds with them.
  *
- * What goes wrong before the first item is an HTTP status with JSON. A stream without any item is 204.
+ * What goes wrong before the first item is an HTTP status with JSON.
  */
 export async function respondWithEvents(options: StreamOptions): Promise<UniversalServerResponse> {
   const { host, form, request } = options;
@@ -52,7 +54,7 @@ export async function respondWithEvents(options: StreamOptions): Promise<Univers
   call.start(async () => one(await options.readMessage()));
   const body = new EventBody(call, new EventWriter(form, options.rewrite));
   const opening = await settledOr(body.open(), options.headerDelayMs);
-  if (opening === "nothing") {
+  if (opening === "nothing" && options.isEmpty204) {
     return { status: 204, header: new Headers({ "cache-control": "no-cache" }) };
   }
   if (typeof opening === "object") {
