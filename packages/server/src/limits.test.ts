@@ -97,7 +97,8 @@ test("maxConcurrentCalls refuses more calls, and takes them again later", async 
       metadata: { limit: "maxConcurrentCalls", value: "2" },
     });
   }
-  expect((await fetch(`${url}/healthz`)).status).toBe(429);
+  expect((await fetch(`${url}/reflect`)).status).toBe(429);
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
   first();
   await expect
     .poll(() =>

@@ -11,9 +11,9 @@ import {
   codeToHttpStatus,
   createAsyncIterable,
   errorToJson,
-  setTrailerStatus,
   type UniversalServerResponse,
 } from "../connect-internals.ts";
+import { setGrpcStatus } from "../stream/grpc-status.ts";
 
 const jsonOptions = {
   registry: createRegistry(ErrorInfoSchema, BadRequestSchema, RetryInfoSchema, ResourceInfoSchema),
@@ -41,14 +41,15 @@ export function errorResponse(
   const header = new Headers(options.headers);
   if (/^application\/grpc(\+|;|$)/i.test(options.contentType ?? "")) {
     header.set("content-type", "application/grpc");
-    return { status: 200, header: setTrailerStatus(header, error) };
+    return { status: 200, header: setGrpcStatus(header, error) };
   }
   header.set("content-type", "application/json");
-  const text = JSON.stringify(errorToJson(error, jsonOptions));
+  const body = new TextEncoder().encode(`${JSON.stringify(errorToJson(error, jsonOptions))}\n`);
+  header.set("content-length", String(body.length));
   return {
     status: options.status ?? httpStatusOf(error),
     header,
-    body: createAsyncIterable([new TextEncoder().encode(text)]),
+    body: createAsyncIterable([body]),
   };
 }
 

@@ -25,6 +25,8 @@ export interface RouterOptions {
 
 /** The content types that a page of any origin may send without asking first. */
 const formContentType = /^\s*(text\/plain|application\/x-www-form-urlencoded|multipart\/form-data)\s*(;|$)/i;
+/** What tells whether the process is alive must be answered under load too. */
+const probes = new Set(["/healthz", "/readyz", "/grpc.health.v1.Health/Check"]);
 const rpcPath = /^\/[A-Za-z_][\w.]*\.[A-Za-z_]\w*\/[A-Za-z_]\w*$/;
 
 /** Leads every request to its handler, refuses what must not get there, and answers all of them. */
@@ -93,7 +95,7 @@ export class Router {
     if (origin !== undefined && isPreflight(exchange) && isAllowedOrigin(policy, origin)) {
       return preflightResponse(exchange, origin);
     }
-    if (this.#open > limits.maxConcurrentCalls) {
+    if (this.#open > limits.maxConcurrentCalls && !probes.has(exchange.target)) {
       const message = `This server takes ${limits.maxConcurrentCalls} calls at the same time. Try again later.`;
       const metadata = { limit: "maxConcurrentCalls", value: limits.maxConcurrentCalls };
       return refuse(exchange, Code.ResourceExhausted, "LIMIT_REACHED", message, metadata);

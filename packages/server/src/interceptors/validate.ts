@@ -56,7 +56,7 @@ function check(validator: Validator, schema: DescMessage, message: MessageShape<
   }
 }
 
-function invalidRequest(error: ValidationError, all: Violation[]): ConnectError {
+function invalidRequest(cause: ValidationError, all: Violation[]): ConnectError {
   const listed = all.slice(0, maxViolations);
   const fieldViolations = listed.map((violation) => ({
     field: pathToString(violation.field),
@@ -64,12 +64,18 @@ function invalidRequest(error: ValidationError, all: Violation[]): ConnectError 
     reason: violation.ruleId.replace(/[^A-Za-z0-9]+/g, "_").toUpperCase(),
   }));
   const [value, desc] = violationsToProto(listed);
-  return reasonError(Code.InvalidArgument, "INVALID_REQUEST", error.message, {
+  return reasonError(Code.InvalidArgument, "INVALID_REQUEST", messageOf(all), {
     metadata: { violations: all.length },
     details: [
       { desc: BadRequestSchema, value: { fieldViolations } },
       { desc, value },
     ],
-    cause: error,
+    cause,
   });
+}
+
+function messageOf(violations: readonly Violation[]): string {
+  const [first] = violations;
+  const more = violations.length > 1 ? `, and ${violations.length - 1} more` : "";
+  return `The request breaks a rule: ${first?.toString()}${more}`;
 }

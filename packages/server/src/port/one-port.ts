@@ -23,7 +23,7 @@ export interface OnePortOptions {
   readonly tls?: TlsOptions | undefined;
   /** Called for every request. Must not throw. */
   readonly onExchange: (exchange: Exchange) => void;
-  /** Called when the listener itself fails, also to listen. */
+  /** Called when the listener fails after it began to listen. */
   readonly onError: (error: Error) => void;
 }
 
@@ -34,6 +34,7 @@ export interface OnePortOptions {
  */
 export class OnePort {
   readonly #limits: Limits;
+  readonly #onError: (error: Error) => void;
   readonly #front: net.Server;
   readonly #http1: http.Server;
   readonly #http2: http2.Http2Server;
@@ -45,12 +46,12 @@ export class OnePort {
 
   constructor(options: OnePortOptions) {
     this.#limits = options.limits;
+    this.#onError = options.onError;
     this.#http1 = createHttp1(options, () => this.#draining);
     this.#http2 = createHttp2(options);
     this.#sessions = new Http2Sessions(this.#http2, options.limits, options.onExchange);
     this.#front = options.tls ? this.#secureFront(options.tls) : this.#plainFront();
     this.#front.maxConnections = options.limits.maxConnections;
-    this.#front.on("error", options.onError);
   }
 
   /** Starts to listen; port 0 picks a free one. Rejects if the address is taken. */
@@ -59,6 +60,7 @@ export class OnePort {
       this.#front.once("error", reject);
       this.#front.listen(port, host, () => {
         this.#front.off("error", reject);
+        this.#front.on("error", this.#onError);
         resolve();
       });
     });

@@ -17,13 +17,13 @@ import {
   parseGrpcContentType,
   parseGrpcTimeout,
   parseGrpcWebContentType,
-  setTrailerStatus,
   trailerFlag,
   trailerSerialize,
 } from "../connect-internals.ts";
 import { errorJsonOptions } from "../http/error-response.ts";
 import type { HeaderFields } from "../http/exchange.ts";
 import type { CallContext } from "./call-context.ts";
+import { setGrpcStatus } from "./grpc-status.ts";
 
 /** What differs between the three RPC protocols in how a stream travels. */
 export interface Wire {
@@ -64,7 +64,7 @@ export const grpcWire: Wire = {
   parseTimeout: parseGrpcTimeout,
   end(context, error) {
     if (error) {
-      setTrailerStatus(context.responseTrailer, error);
+      setGrpcStatus(context.responseTrailer, error);
     }
     return undefined;
   },
@@ -87,7 +87,7 @@ export const grpcWebWire: Wire = {
   parseTimeout: parseGrpcTimeout,
   end(context, error) {
     if (error) {
-      setTrailerStatus(context.responseTrailer, error);
+      setGrpcStatus(context.responseTrailer, error);
     }
     return encodeEnvelope(trailerFlag, trailerSerialize(context.responseTrailer));
   },

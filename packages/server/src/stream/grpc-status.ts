@@ -1,0 +1,42 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import { ConnectError } from "@connectrpc/connect";
+import { setTrailerStatus } from "../connect-internals.ts";
+
+/** What an error may take of a header block. Common peers refuse blocks of more than 8 KiB. */
+const maxMessageLength = 1_000;
+const maxDetailBytes = 4_096;
+
+/**
+ * Sets grpc-status, grpc-message and grpc-status-details-bin.
+ *
+ * gRPC's errors travel in headers: a message that is too long is cut, details that do not fit are left
+ * out, the last ones first, so that a peer gets the status in any case.
+ */
+export function setGrpcStatus(target: Headers, error: ConnectError): Headers {
+  return setTrailerStatus(target, fitting(error));
+}
+
+function fitting(error: ConnectError): ConnectError {
+  const message = error.rawMessage.slice(0, maxMessageLength).toWellFormed();
+  const details: ConnectError["details"] = [];
+  let bytes = 0;
+  for (const detail of error.details) {
+    bytes += sizeOf(detail);
+    if (bytes > maxDetailBytes) {
+      break;
+    }
+    details.push(detail);
+  }
+  if (message === error.rawMessage && details.length === error.details.length) {
+    return error;
+  }
+  const fitted = new ConnectError(message, error.code, error.metadata);
+  fitted.details = details;
+  return fitted;
+}
+
+function sizeOf(detail: ConnectError["details"][number]): number {
+  return "desc" in detail
+    ? toBinary(detail.desc, create(detail.desc, detail.value)).length
+    : detail.value.length;
+}
