@@ -31,6 +31,7 @@ export interface ListSessionsQuery extends PageQuery {
 
 const pageSizeDefault = 50;
 const pageSizeMax = 1_000;
+const smallPageBytes = 4 * 1024 * 1024;
 
 export async function listRuns(catalog: Catalog, query: ListRunsQuery): Promise<Page<RunInfo>> {
   const { namespace, sessionId, agentId, state } = query;
@@ -62,9 +63,13 @@ async function list<T extends RunInfo | SessionInfo>(
   const hash = filterHash(filter);
   const after = page.pageToken === "" ? undefined : readToken(page.pageToken, hash);
   const entries = await catalog.list({ ...filter, limit: size + 1, ...(after && { after }) });
-  const last = entries[size - 1];
-  const nextPageToken = entries.length > size && last ? writeToken(last, hash) : "";
-  return { items: entries.slice(0, size).map((entry) => readEntry<T>(entry)), nextPageToken };
+  const items = entries.slice(0, size);
+  const last = items[items.length - 1];
+  // A store may cut a list whose entries are large, so a short page is the last one only if it is small.
+  const bytes = entries.reduce((sum, entry) => sum + entry.value.length, 0);
+  const hasMore = entries.length > size || bytes > smallPageBytes;
+  const nextPageToken = hasMore && last ? writeToken(last, hash) : "";
+  return { items: items.map((entry) => readEntry<T>(entry)), nextPageToken };
 }
 
 /** How many items a page has. */

@@ -49,17 +49,12 @@ export async function recoverRuns(
 
 async function openRuns(catalog: Catalog): Promise<RunInfo[]> {
   const runs: RunInfo[] = [];
-  let page = await catalog.list({ kind: "run", states: ["running", "queued"], limit: runsPerPage });
-  while (page.length > 0) {
+  const query = { kind: "run", states: ["running", "queued"], limit: runsPerPage };
+  // A page may be short because its entries are large: only an empty one is the end.
+  for (let page = await catalog.list(query); page.length > 0; ) {
     runs.push(...page.map((entry) => readEntry<RunInfo>(entry)));
     const last = page[page.length - 1];
-    if (page.length < runsPerPage || !last) break;
-    page = await catalog.list({
-      kind: "run",
-      states: ["running", "queued"],
-      limit: runsPerPage,
-      after: last,
-    });
+    page = last ? await catalog.list({ ...query, after: last }) : [];
   }
   return runs.sort((a, b) => a.createTime - b.createTime || a.inputRecord - b.inputRecord);
 }

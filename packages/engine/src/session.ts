@@ -3,10 +3,12 @@ import {
   type CatalogChange,
   type EventLog,
   FencedError,
+  LimitError,
   type LogHead,
   type LogKey,
   type Store,
   StoreClosedError,
+  StoreFailedError,
   StoreFullError,
 } from "@dragoman/event-log";
 import type { ActiveRun } from "./active-run.ts";
@@ -320,6 +322,15 @@ function storageError(error: unknown): unknown {
     return new EngineError("FENCED", "another server has taken the session over: try again", {
       session_id: error.key.id,
     });
+  }
+  if (error instanceof StoreFailedError) {
+    return new EngineError(
+      "STORAGE_UNAVAILABLE",
+      "the store failed and takes no writes: look at the server's log, and restart it",
+    );
+  }
+  if (error instanceof LimitError) {
+    return limitReached(error.limit, error.max, "the store takes no more at once");
   }
   if (error instanceof StoreClosedError) {
     return new EngineError("SHUTTING_DOWN", "the server is shutting down");
