@@ -4,8 +4,7 @@ import { ByteReader } from "./byte-reader.ts";
 import { ByteWriter, UnencodableError } from "./byte-writer.ts";
 import { type MESSAGE, RUN_AGENT_INPUT } from "./entity-shapes.ts";
 import { completeInput } from "./event-decoder.ts";
-import { type Draft, emptyOf, readFields } from "./read-fields.ts";
-import { readChatMessage } from "./read-message.ts";
+import { type Draft, emptyOf, readChatMessage, readFields } from "./read-fields.ts";
 import { isUnion, type Shape, type Union } from "./shape.ts";
 import { type Loose, writeBody } from "./write-fields.ts";
 

@@ -14,11 +14,14 @@ export interface CheckOptions {
   lookIntoValues: boolean;
 }
 
+/** How many problems and how many warnings are listed. Who made so many mistakes has enough to do with these. */
+export const MAX_LISTED = 1000;
+
 /** Stands for a value of a kind that is not known here. */
 const DROP = Symbol("drop");
 
 /**
- * Reads JSON against a shape: collects all problems, and strips what is not described. What is right as it is
+ * Reads JSON against a shape: collects the problems, and strips what is not described. What is right as it is
  * comes back itself; only what has to change is copied.
  */
 export class Checker {
@@ -63,7 +66,7 @@ export class Checker {
       if (described.names.has(name)) continue;
       if (result === value) result = { ...value };
       delete result[name];
-      this.warnings.push(`Removed ${pointerOf([...this.#path, name])}, which AG-UI does not describe`);
+      this.#warn([...this.#path, name], "AG-UI does not describe");
     }
     return result;
   }
@@ -132,7 +135,7 @@ export class Checker {
   #value(value: unknown): unknown {
     if (!this.#options.lookIntoValues) return value;
     const problem = valueProblem(value, pointerOf(this.#path));
-    if (problem !== undefined) this.problems.push(problem);
+    if (problem !== undefined) this.#add(problem);
     return value;
   }
 
@@ -176,10 +179,18 @@ export class Checker {
   }
 
   #warnDropped(): void {
-    this.warnings.push(`Removed ${pointerOf(this.#path)}, which is of a kind that AG-UI does not describe`);
+    this.#warn(this.#path, "is of a kind that AG-UI does not describe");
+  }
+
+  #warn(path: readonly (string | number)[], why: string): void {
+    if (this.warnings.length < MAX_LISTED) this.warnings.push(`Removed ${pointerOf(path)}, which ${why}`);
   }
 
   #report(rule: string, message: string): void {
-    this.problems.push({ path: pointerOf(this.#path), message, rule });
+    this.#add({ path: pointerOf(this.#path), message, rule });
+  }
+
+  #add(problem: Problem): void {
+    if (this.problems.length < MAX_LISTED) this.problems.push(problem);
   }
 }

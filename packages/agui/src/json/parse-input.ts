@@ -1,19 +1,28 @@
 import { RUN_AGENT_INPUT } from "../codec/entity-shapes.ts";
 import type { Context, RunAgentInput, Tool } from "../types.ts";
-import { Checker } from "./check.ts";
+import { Checker, MAX_LISTED } from "./check.ts";
 import { idProblems } from "./input-ids.ts";
 import { isObject, type Problem } from "./problem.ts";
 
 /** An input is not one that can be run. */
 export class InvalidInputError extends Error {
   override readonly name = "InvalidInputError";
-  /** All problems, in the order of the input. At least one. */
+  /** All problems, at least one and at most MAX_LISTED. */
   readonly problems: readonly Problem[];
 
   constructor(problems: readonly Problem[]) {
-    super(problems.map(({ path, message }) => `${path === "" ? "The input" : path} ${message}`).join("; "));
+    super(summary(problems));
     this.problems = problems;
   }
+}
+
+/** So many problems are told in the message of an error. */
+const MAX_TOLD = 3;
+
+function summary(problems: readonly Problem[]): string {
+  const told = problems.slice(0, MAX_TOLD).map(({ path, message }) => `${path || "The input"} ${message}`);
+  const more = problems.length - told.length;
+  return more > 0 ? `${told.join("; ")}; and ${more} more` : told.join("; ");
 }
 
 /** An input as it was read: its lists are there even if the JSON had none. */
@@ -44,7 +53,7 @@ export function checkRunAgentInput(value: unknown): Problem[] {
 function readInput(value: unknown): { input: ParsedRunAgentInput; problems: Problem[] } {
   const checker = new Checker({ dropUnknownMembers: isLaterVersion(value), lookIntoValues: true });
   const read = checker.check(value, RUN_AGENT_INPUT);
-  const problems = [...checker.problems, ...idProblems(read)];
+  const problems = [...checker.problems, ...idProblems(read)].slice(0, MAX_LISTED);
   const input = { ...read, tools: read.tools ?? [], context: read.context ?? [] };
   return { input: input as unknown as ParsedRunAgentInput, problems };
 }
