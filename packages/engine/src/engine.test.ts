@@ -347,3 +347,22 @@ test("an input that cannot be kept is refused and leaves no trace", async () => 
   });
   await expect(engine.getSession(key)).rejects.toMatchObject({ reason: "SESSION_NOT_FOUND" });
 });
+
+test("an interrupt that the catalog cannot keep ends the run in an error, not in silence", async () => {
+  for (const id of ["x".repeat(10_000), "\ud800"]) {
+    const agent = agentOf(async function* ({ threadId, runId }) {
+      const outcome = { type: "interrupt" as const, interrupts: [{ id, reason: "r" }] };
+      yield { type: "RUN_FINISHED", threadId, runId, outcome };
+    });
+    const { engine } = await engineWith(agent);
+    const seen = await runToEnd(engine, input("r1"));
+    expect(seen.at(-1)?.event).toMatchObject(
+      id === "\ud800" ? { type: "RUN_FINISHED" } : { type: "RUN_ERROR", code: "EVENT_NOT_STORABLE" },
+    );
+  }
+});
+
+test("an id that is no text is refused", async () => {
+  const { engine } = await engineWith(echoAgent());
+  await expect(runToEnd(engine, input("r\ud800"))).rejects.toMatchObject({ reason: "INVALID_INPUT" });
+});

@@ -95,6 +95,7 @@ export class Engine {
     const found = this.#agents.find(request.agentId);
     if (!found) throw agentNotFound(request.agentId);
     const { agentId, agent } = found;
+    checkIds(request.input);
     const known = { ...request, agentId };
     const key: LogKey = { namespace: request.namespace, id: request.input.threadId };
     const info = () => newSession(key, agentId, this.#now());
@@ -228,6 +229,16 @@ export class Engine {
     for (const run of this.#runs.running) run.stop?.("shutdown");
     await withTimeout(Promise.allSettled([...this.#runs.running].map((run) => run.ended)), graceMs + 5_000);
     this.#closed.abort(new Error("the engine is closed"));
+  }
+}
+
+/** Ids are compared as UTF-8, which has no lone surrogates. */
+function checkIds(input: RunRequest["input"]): void {
+  for (const name of ["threadId", "runId"] as const) {
+    if (input[name].isWellFormed() && input[name] !== "") continue;
+    throw new EngineError("INVALID_INPUT", `${name} must be a string of characters, not empty`, {
+      path: `/${name}`,
+    });
   }
 }
 

@@ -1,5 +1,5 @@
 import type { RunErrorEvent, RunFinishedEvent } from "@dragoman/agui";
-import { FencedError, StoreClosedError } from "@dragoman/event-log";
+import { FencedError, LimitError, StoreClosedError } from "@dragoman/event-log";
 import type { ActiveRun } from "./active-run.ts";
 import type { InterruptInfo, RunInfo, RunState } from "./entries.ts";
 import type { ExecuteContext } from "./execute-run.ts";
@@ -49,12 +49,21 @@ export async function finishRun(
         session.notify();
         throw error;
       }
-      const message = "The store took no more events; what was sent after the last event was lost.";
-      current = { ...current, refusal: current.refusal ?? { code: "STORAGE_FAILED", message } };
+      current = { ...current, refusal: refusalOf(error, current) };
       await sleep(delayMs, context.closed);
       await session.recoverWriter().catch(() => undefined);
     }
   }
+}
+
+/** What a run ends with where its own ending could not be written. */
+function refusalOf(error: unknown, ending: Ending): NonNullable<Ending["refusal"]> {
+  if (ending.refusal) return ending.refusal;
+  if (error instanceof LimitError || error instanceof RangeError) {
+    return { code: "EVENT_NOT_STORABLE", message: `The end of the run cannot be kept: ${error.message}` };
+  }
+  const message = "The store took no more events; what was sent after the last event was lost.";
+  return { code: "STORAGE_FAILED", message };
 }
 
 async function writeEnding(session: Session, run: ActiveRun, ending: Ending, now: number): Promise<RunInfo> {
@@ -77,9 +86,10 @@ async function writeEnding(session: Session, run: ActiveRun, ending: Ending, now
     warningCount: run.info.warningCount + ending.warningCount,
     droppedEventCount: run.info.droppedEventCount + ending.droppedEventCount,
   };
+  const checkpoint = ending.refusal ? [] : session.checkpointIfDue();
   const messageCount = countMessages(session.fold.messages);
   const entries = session.entriesFor(info, { messageCount });
-  writer.add([], [...entries, ...session.interruptEntries(interrupts), ...session.checkpointIfDue()]);
+  writer.add([], [...entries, ...session.interruptEntries(interrupts), ...checkpoint]);
   await writer.flush();
   session.openInterrupts = [...session.openInterrupts, ...interrupts];
   return info;

@@ -32,6 +32,7 @@ import { SessionWriter } from "./writer.ts";
 
 const checkpointEveryEvents = 2_000;
 const bytesPerCheckpointedEvent = 64;
+const checkpointMaxBytes = 3 * 1024 * 1024;
 const pageBytes = 1024 * 1024;
 
 /**
@@ -288,7 +289,8 @@ export class Session implements ReadSource {
     const entry = checkpointEntry(this.key, this.fold.checkpoint(), this.info.createTime);
     this.#checkpointSequence = this.fold.sequence;
     this.#checkpointBytes = entry.value.length;
-    return [{ put: entry }];
+    // Stores limit an entry; a session beyond it is read from an older checkpoint on.
+    return entry.value.length <= checkpointMaxBytes ? [{ put: entry }] : [];
   }
 
   /** Lets every reader look again, because what they wait for may be known now. */
