@@ -1,18 +1,7 @@
-import type { AguiEvent, RunStartedEvent } from "@dragoman/agui";
+import type { AguiEvent } from "@dragoman/agui";
 import type { RunInfo, SessionInfo } from "./entries.ts";
+import { type ChangeOrigin, originMetadata } from "./origin.ts";
 import type { Session } from "./session.ts";
-
-/** What changed a session outside of a run of an agent. */
-export type ChangeOrigin = "state" | "message";
-
-/** The key of RUN_STARTED.metadata that tells readers that no agent ran. It merges into no message. */
-const originKey = "dragoman-origin";
-
-/** Who made a run: `agent`, unless its RUN_STARTED says otherwise. */
-export function originOf(event: RunStartedEvent): string {
-  const origin = event.metadata?.[originKey];
-  return typeof origin === "string" ? origin : "agent";
-}
 
 /**
  * Appends a change that no agent made as a small run of its own, all or nothing, so that every reader takes it
@@ -26,7 +15,7 @@ export async function appendChange(
 ): Promise<void> {
   const { runId, origin, events } = change;
   const threadId = session.sessionId;
-  const metadata = { [originKey]: origin };
+  const metadata = originMetadata(origin);
   const writer = await session.write();
   const firstSequence = writer.push({
     type: "RUN_STARTED",

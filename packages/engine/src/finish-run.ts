@@ -2,7 +2,7 @@ import type { RunErrorEvent, RunFinishedEvent } from "@dragoman/agui";
 import { FencedError, LimitError, StoreClosedError } from "@dragoman/event-log";
 import type { ActiveRun } from "./active-run.ts";
 import type { InterruptInfo, RunInfo, RunState } from "./entries.ts";
-import type { ExecuteContext } from "./execute-run.ts";
+import { type ExecuteContext, runErrorCodes } from "./execute-context.ts";
 import { countMessages } from "./reconcile-messages.ts";
 import type { Session } from "./session.ts";
 
@@ -60,10 +60,10 @@ export async function finishRun(
 function refusalOf(error: unknown, ending: Ending): NonNullable<Ending["refusal"]> {
   if (ending.refusal) return ending.refusal;
   if (error instanceof LimitError || error instanceof RangeError) {
-    return { code: "EVENT_NOT_STORABLE", message: `The end of the run cannot be kept: ${error.message}` };
+    return { code: runErrorCodes.unstorable, message: `The end of the run cannot be kept: ${error.message}` };
   }
   const message = "The store took no more events; what was sent after the last event was lost.";
-  return { code: "STORAGE_FAILED", message };
+  return { code: runErrorCodes.storage, message };
 }
 
 async function writeEnding(session: Session, run: ActiveRun, ending: Ending, now: number): Promise<RunInfo> {

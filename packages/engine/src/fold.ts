@@ -11,7 +11,7 @@ import {
   snapshotPrelude,
   type Verifier,
 } from "@dragoman/agui";
-import { originOf } from "./change.ts";
+import { originOf } from "./origin.ts";
 
 /** What a checkpoint keeps of a fold, so that a session opens without reading its whole log. */
 export interface FoldCheckpoint {

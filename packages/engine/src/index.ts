@@ -11,7 +11,7 @@ export {
 } from "./engine.ts";
 export type { InterruptInfo, RunInfo, RunState, SessionInfo, SessionOptions } from "./entries.ts";
 export { EngineError, type EngineErrorReason } from "./errors.ts";
-export { runErrorCodes } from "./execute-run.ts";
+export { runErrorCodes } from "./execute-context.ts";
 export type { EngineLimits } from "./limits.ts";
 export {
   invalidPageToken,

@@ -2,7 +2,7 @@ import type { Message } from "@dragoman/agui";
 import type { Catalog, LogKey } from "@dragoman/event-log";
 import { ActiveRun } from "./active-run.ts";
 import { type RunInfo, readEntry } from "./entries.ts";
-import { type ExecuteContext, runErrorCodes } from "./execute-run.ts";
+import { type ExecuteContext, runErrorCodes } from "./execute-context.ts";
 import { finishRun } from "./finish-run.ts";
 import { decodeRecord } from "./records.ts";
 import type { Session } from "./session.ts";
