@@ -8,3 +8,4 @@ export {
   type RunPipeline,
   type RunPipelineOptions,
 } from "./pipeline.ts";
+export { type Silence, watchSilence } from "./silence.ts";

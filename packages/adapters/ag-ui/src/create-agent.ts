@@ -1,4 +1,5 @@
 import type { Agent, AgentOutput } from "@dragoman/agent";
+import { type Silence, watchSilence } from "@dragoman/agent";
 import type { RunAgentInput } from "@dragoman/agui";
 import { UpstreamError, UpstreamTruncatedError } from "./errors.ts";
 import type { EventReader } from "./event-reader.ts";
@@ -12,7 +13,6 @@ import {
 import { createBinaryReader } from "./read-binary.ts";
 import { createSseReader } from "./read-sse.ts";
 import { requestBody } from "./request-body.ts";
-import { type Silence, watchSilence } from "./silence.ts";
 
 /** What `createAgent` takes. Set by the program that registers the agent. */
 export interface AgUiOptions {

@@ -1,5 +1,5 @@
+import type { Silence } from "@dragoman/agent";
 import { excerpt, UpstreamError } from "./errors.ts";
-import type { Silence } from "./silence.ts";
 
 /** The media type of AG-UI's binary form. */
 export const binaryMediaType = "application/vnd.ag-ui.event+proto";

@@ -1,3 +1,4 @@
+import { type Silence, watchSilence } from "@dragoman/agent";
 import type OpenAI from "openai";
 import type {
   ChatCompletionFunctionTool,
@@ -8,7 +9,6 @@ import { explainError, silenceError } from "./explain-error.ts";
 import { guardedFetch } from "./guarded-fetch.ts";
 import type { CompleteOptions } from "./options.ts";
 import { type Chunk, readChunk } from "./read-chunk.ts";
-import { type Silence, watchSilence } from "./silence.ts";
 
 /** What the model is asked. */
 export interface CompletionRequest {

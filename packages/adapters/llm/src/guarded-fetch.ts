@@ -1,5 +1,5 @@
+import type { Silence } from "@dragoman/agent";
 import { LlmError } from "./errors.ts";
-import type { Silence } from "./silence.ts";
 
 /**
  * A fetch whose answers end with an error when they get too large or go silent. The SDK in front of it buffers what
