@@ -1,5 +1,5 @@
 import { Command, CommanderError } from "commander";
-import { describeCallError, serverDefault } from "./client/connect.ts";
+import { CommandError } from "./client/command-error.ts";
 import { addCancel } from "./commands/cancel.ts";
 import { addLists } from "./commands/lists.ts";
 import { addObserve } from "./commands/observe.ts";
@@ -26,27 +26,21 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
   try {
     await program.parseAsync([...argv]);
   } catch (error) {
-    process.exitCode = report(error, argv);
+    process.exitCode = report(error);
   }
 }
 
-function report(error: unknown, argv: readonly string[]): number {
+function report(error: unknown): number {
   const terminal = processTerminal();
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   if (error instanceof UsageError) {
     terminal.error(`${error.message}\n`);
     return exitCodes.usage;
   }
-  const described = describeCallError(error, serverOf(argv));
-  if (described) {
-    terminal.error(`${described.text}\n`);
-    return described.exitCode;
+  if (error instanceof CommandError) {
+    terminal.error(`${error.message}\n`);
+    return error.exitCode;
   }
   terminal.error(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   return exitCodes.failed;
-}
-
-function serverOf(argv: readonly string[]): string {
-  const index = argv.indexOf("--server");
-  return (index >= 0 && argv[index + 1]) || process.env.DRAGOMAN_SERVER || serverDefault;
 }

@@ -10,8 +10,12 @@ export interface Terminal {
   readonly green: (text: string) => string;
 }
 
-/** The terminal of this process. */
+/**
+ * The terminal of this process. Where whoever reads the output has had enough, such as `head`, the process
+ * ends without a word.
+ */
 export function processTerminal(): Terminal {
+  if (process.stdout.listenerCount("error") === 0) process.stdout.on("error", endOnBrokenPipe);
   const isColoured = process.stdout.isTTY === true && !process.env.NO_COLOR;
   const style = (code: number) => (text: string) => (isColoured ? `\u001b[${code}m${text}\u001b[0m` : text);
   return {
@@ -22,4 +26,9 @@ export function processTerminal(): Terminal {
     red: style(31),
     green: style(32),
   };
+}
+
+function endOnBrokenPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
 }

@@ -8,6 +8,7 @@ import { type ClientFlags, withClient, withClientFlags } from "../client/connect
 import { printTable } from "../client/table.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { processTerminal } from "../terminal.ts";
+import { UsageError } from "../usage-error.ts";
 
 interface ListFlags extends ClientFlags {
   readonly json?: boolean;
@@ -16,8 +17,10 @@ interface ListFlags extends ClientFlags {
   readonly agent?: string;
 }
 
+/** What one page of a list may have. */
+const limitMax = 1_000;
 const jsonOption = ["--json", "one JSON object a line"] as const;
-const limitOption = ["--limit <n>", "at most so many", "50"] as const;
+const limitOption = ["--limit <n>", "at most so many, up to 1000", "50"] as const;
 
 /** Adds `dragoman runs`, `sessions` and `agents`. */
 export function addLists(program: Command): void {
@@ -125,7 +128,8 @@ function listAgents(flags: ListFlags): Promise<number> {
 
 function pageSizeOf(text: string): number {
   const value = Number(text);
-  return Number.isInteger(value) && value > 0 ? value : 50;
+  if (Number.isInteger(value) && value >= 1 && value <= limitMax) return value;
+  throw new UsageError(`--limit takes a whole number from 1 to ${limitMax}, not ${JSON.stringify(text)}.`);
 }
 
 function timeOf(time: Timestamp | undefined): string {

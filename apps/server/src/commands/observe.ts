@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { type ClientFlags, withClient, withClientFlags } from "../client/connect.ts";
 import { jsonPrinter, readablePrinter } from "../client/print-events.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { onSignals } from "../signals.ts";
 import { processTerminal } from "../terminal.ts";
 import { UsageError } from "../usage-error.ts";
 
@@ -43,7 +44,11 @@ function observe(sessionId: string, flags: ObserveFlags): Promise<number> {
   const printer = flags.json ? jsonPrinter(terminal) : readablePrinter(terminal);
   const afterSequence = flags.after === undefined ? undefined : sequenceOf(flags.after);
   const stop = new AbortController();
-  process.once("SIGINT", () => stop.abort());
+  onSignals(
+    ["SIGINT"],
+    () => stop.abort(),
+    () => process.exit(exitCodes.failed),
+  );
   return withClient(flags, async (client) => {
     const stream = client.observeSession(
       { sessionId },

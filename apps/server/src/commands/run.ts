@@ -2,6 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
 import { type ClientFlags, withClient, withClientFlags } from "../client/connect.ts";
 import { jsonPrinter, readablePrinter } from "../client/print-events.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { onSignals } from "../signals.ts";
 import { processTerminal } from "../terminal.ts";
 
 interface RunFlags extends ClientFlags {
@@ -46,12 +48,12 @@ function run(agentId: string, text: string, flags: RunFlags): Promise<number> {
   return withClient(flags, async (client) => {
     const messages = [{ id: `${runId}-user`, role: "user" as const, content: text }];
     const stream = client.run({ threadId, runId, messages, protocolVersion: "1.0" }, { agentId });
-    const cancel = () => void stream.cancel().catch(() => process.exit(130));
-    process.once("SIGINT", cancel);
+    const leave = () => process.exit(exitCodes.failed);
+    const release = onSignals(["SIGINT"], () => void stream.cancel().catch(leave), leave);
     try {
       for await (const { event } of stream) printer.print(event);
     } finally {
-      process.off("SIGINT", cancel);
+      release();
       printer.end();
     }
     if (!flags.json && !flags.session) terminal.error(terminal.dim(`session ${threadId}\n`));

@@ -1,11 +1,5 @@
-import { StoreCorruptError, StoreFormatError, StoreFullError, StoreInUseError } from "@dragoman/event-log";
 import type { Command } from "commander";
-import { exitCodes } from "../exit-codes.ts";
-import { banner } from "../serve/banner.ts";
-import { readConfig, type ServeFlags } from "../serve/config.ts";
-import { startProgram } from "../serve/start-program.ts";
-import { processTerminal } from "../terminal.ts";
-import { UsageError } from "../usage-error.ts";
+import type { ServeFlags } from "../serve/config.ts";
 
 /** Adds `dragoman serve`. */
 export function addServe(program: Command): void {
@@ -17,7 +11,7 @@ export function addServe(program: Command): void {
     )
     .option("--port <port>", "port to listen on; 0 takes a free one (env GRPC_PORT, default 50051)")
     .option("--host <host>", "address to listen on", "127.0.0.1")
-    .option("--data <folder>", "where the log and its index are kept", ".dragoman")
+    .option("--data <folder>", "where the log and its index are kept (default .dragoman)")
     .option("--memory", "keep everything in memory; for trying out")
     .option(
       "--durability <what>",
@@ -43,6 +37,8 @@ export function addServe(program: Command): void {
     .option("--test-agents", "also serve the agents `script` and `script-unverified`, for tests")
     .addHelpText("after", help)
     .action(async (flags: ServeFlags) => {
+      // Loaded only here: the other commands are to be up at once.
+      const { serve } = await import("../serve/serve.ts");
       process.exitCode = await serve(flags);
     });
 }
@@ -60,51 +56,6 @@ Examples:
   dragoman serve
   dragoman serve --port 8080 --agent coder=ag-ui:http://127.0.0.1:8000/agent
   OPENAI_BASE_URL=http://127.0.0.1:11434/v1 OPENAI_MODEL=llama3 dragoman serve --default-agent llm`;
-
-async function serve(flags: ServeFlags): Promise<number> {
-  const terminal = processTerminal();
-  const startedAt = performance.now();
-  const config = readConfig(flags, process.env);
-  const log = (error: unknown) =>
-    terminal.error(`${error instanceof Error ? error.message : String(error)}\n`);
-  const stopping = untilStopped();
-  const program = await startProgram(config, process.env, log).catch((error: unknown) => {
-    throw startError(error, config.host, config.port);
-  });
-  terminal.out(banner(program, config, terminal, Math.round(performance.now() - startedAt)));
-  const signal = await stopping;
-  terminal.error(`${signal}: letting runs end for up to ${config.drainMs} ms; once more to stop at once\n`);
-  process.once(signal, () => process.exit(exitCodes.failed));
-  await program.close();
-  return exitCodes.ok;
-}
-
-function untilStopped(): Promise<"SIGINT" | "SIGTERM"> {
-  return new Promise((resolve) => {
-    process.once("SIGINT", () => resolve("SIGINT"));
-    process.once("SIGTERM", () => resolve("SIGTERM"));
-  });
-}
-
-/** What a start that failed tells its user; others are bugs and pass. */
-function startError(error: unknown, host: string, port: number): unknown {
-  if (error instanceof StoreInUseError || error instanceof StoreFormatError)
-    return new UsageError(error.message);
-  if (error instanceof StoreCorruptError || error instanceof StoreFullError)
-    return new UsageError(error.message);
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "EADDRINUSE") {
-    return new UsageError(
-      `Port ${port} on ${host} is in use. Stop what uses it, or choose another with --port.`,
-    );
-  }
-  if (code === "EACCES")
-    return new UsageError(`Port ${port} on ${host} may not be opened. Choose one above 1023 with --port.`);
-  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") {
-    return new UsageError(`${host} is no address of this machine. Choose one with --host.`);
-  }
-  return error;
-}
 
 function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];

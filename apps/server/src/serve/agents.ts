@@ -2,6 +2,7 @@ import { createAgent as createAgUiAgent } from "@dragoman/adapter-ag-ui";
 import { createAgent as createDemoAgent } from "@dragoman/adapter-demo";
 import { createAgent as createLlmAgent } from "@dragoman/adapter-llm";
 import { createAgent as createScriptAgent } from "@dragoman/adapter-script";
+import type { Agent } from "@dragoman/agent";
 import { remoteAgent } from "@dragoman/agent/remote";
 import type { NamedAgent } from "@dragoman/orchestrator";
 import { UsageError } from "../usage-error.ts";
@@ -32,7 +33,17 @@ export function createAgents(config: ServeConfig, environment: Environment): Nam
   return withDefaultFirst(withoutRepeats(agents), config.defaultAgentId);
 }
 
-function configuredAgent({ kind, target }: AgentConfig, environment: Environment) {
+function configuredAgent(config: AgentConfig, environment: Environment): Agent {
+  try {
+    return agentOf(config, environment);
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+    const { agentId, kind, target } = config;
+    throw new UsageError(`--agent ${agentId}=${kind}:${target} cannot be used: ${error.message}`);
+  }
+}
+
+function agentOf({ kind, target }: AgentConfig, environment: Environment): Agent {
   switch (kind) {
     case "ag-ui":
       return createAgUiAgent({ url: target });

@@ -1,5 +1,7 @@
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { createSecureContext } from "node:tls";
 import { UsageError } from "../usage-error.ts";
 
 /** What `dragoman serve` was told, by flags and the environment; complete and checked. */
@@ -59,6 +61,9 @@ export interface ServeFlags {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const portDefault = 50051;
+const dataDefault = ".dragoman";
+const graceMsDefault = 10_000;
+const hourMs = 3_600_000;
 const agentKinds = ["ag-ui", "grpc", "llm"] as const;
 
 /** Reads the configuration. Throws a {@link UsageError} that says what to change. */
@@ -67,7 +72,7 @@ export function readConfig(flags: ServeFlags, environment: Environment): ServeCo
   return {
     host: flags.host ?? "127.0.0.1",
     port: integer("--port", flags.port ?? environment.GRPC_PORT ?? String(portDefault), 0, 65_535),
-    dataFolder: flags.memory ? undefined : resolve(flags.data ?? ".dragoman"),
+    dataFolder: dataFolderOf(flags),
     durability: oneOf("--durability", flags.durability ?? "process", ["process", "fsync"]),
     rpcEnabled: booleanOf("GRPC_ENABLED", environment.GRPC_ENABLED, true),
     tls: tlsOf(environment),
@@ -77,10 +82,16 @@ export function readConfig(flags: ServeFlags, environment: Environment): ServeCo
     allowedOrigins: flags.allowOrigin ?? [],
     allowedHosts: flags.allowHost ?? [],
     onDisconnect: { action, graceMs },
-    drainMs: integer("--drain-ms", flags.drainMs ?? "10000", 0, 3_600_000),
-    heartbeatMs: integer("--heartbeat-ms", flags.heartbeatMs ?? "15000", 10, 3_600_000),
+    drainMs: integer("--drain-ms", flags.drainMs ?? "10000", 0, hourMs),
+    heartbeatMs: integer("--heartbeat-ms", flags.heartbeatMs ?? "15000", 10, hourMs),
     readMaxBytes: integer("--read-max-bytes", flags.readMaxBytes ?? String(4 << 20), 1024, 2 ** 30),
   };
+}
+
+function dataFolderOf({ memory, data }: ServeFlags): string | undefined {
+  if (!memory) return resolve(data ?? dataDefault);
+  if (data === undefined) return undefined;
+  throw new UsageError("--memory keeps nothing and --data says where to keep it: give one of them.");
 }
 
 function tlsOf(environment: Environment): TlsConfig | undefined {
@@ -94,7 +105,31 @@ function tlsOf(environment: Environment): TlsConfig | undefined {
       `${set} is set, but ${missing} is not. Set GRPC_TLS_CERT and GRPC_TLS_KEY for TLS, GRPC_TLS_CA too for mutual TLS, or none of them for plain text.`,
     );
   }
-  return { cert: file(names[0], cert), key: file(names[1], key), ca: ca ? file(names[2], ca) : undefined };
+  return usable({
+    cert: file(names[0], cert),
+    key: file(names[1], key),
+    ca: ca ? file(names[2], ca) : undefined,
+  });
+}
+
+/** Throws if the files hold no certificate and no key, or such as do not belong together. */
+function usable(config: TlsConfig): TlsConfig {
+  const { ca, ...own } = config;
+  try {
+    createSecureContext(own);
+  } catch (error) {
+    throw new UsageError(`GRPC_TLS_CERT and GRPC_TLS_KEY cannot be used together: ${messageOf(error)}`);
+  }
+  try {
+    if (ca) new X509Certificate(ca);
+  } catch (error) {
+    throw new UsageError(`GRPC_TLS_CA names no certificate: ${messageOf(error)}`);
+  }
+  return config;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function file(name: string, path: string): Buffer {
@@ -120,9 +155,11 @@ function agentOf(text: string): AgentConfig {
 function disconnectOf(text: string): ["continue" | "cancel", number] {
   if (text === "continue") return ["continue", 0];
   const match = /^cancel(?::(\d+))?$/.exec(text);
-  if (!match)
-    throw new UsageError(`--on-disconnect takes continue, cancel or cancel:<grace in ms>, not ${text}.`);
-  return ["cancel", Number(match[1] ?? 10_000)];
+  const graceMs = Number(match?.[1] ?? graceMsDefault);
+  if (match && graceMs <= hourMs) return ["cancel", graceMs];
+  throw new UsageError(
+    `--on-disconnect takes continue, cancel or cancel:<grace in ms, up to ${hourMs}>, not ${text}.`,
+  );
 }
 
 function integer(name: string, text: string, min: number, max: number): number {

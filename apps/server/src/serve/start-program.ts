@@ -1,9 +1,17 @@
 import { type Engine, openEngine } from "@dragoman/engine";
-import { openMemoryStore, type Store } from "@dragoman/event-log";
+import {
+  openMemoryStore,
+  type Store,
+  StoreCorruptError,
+  StoreFormatError,
+  StoreFullError,
+  StoreInUseError,
+} from "@dragoman/event-log";
 import { createAgentDirectory, createServices, type NamedAgent } from "@dragoman/orchestrator";
 import { createAguiHttpProtocol } from "@dragoman/protocol-sse";
 import { createServer, type Server, type ServerAddress } from "@dragoman/server";
 import { openSqliteStore } from "@dragoman/store-sqlite";
+import { UsageError } from "../usage-error.ts";
 import { version } from "../version.ts";
 import { createAgents } from "./agents.ts";
 import type { ServeConfig } from "./config.ts";
@@ -25,7 +33,8 @@ const connectionGraceMs = 2_000;
 /**
  * Starts everything that `dragoman serve` serves. Runs that a crash left open are ended before it listens.
  *
- * Rejects with what the store or the port says, such as StoreInUseError or EADDRINUSE; then nothing is left open.
+ * Rejects with a UsageError where the configuration or the data folder cannot be used, and with what the port
+ * says, such as EADDRINUSE; then nothing is left open.
  */
 export async function startProgram(
   config: ServeConfig,
@@ -71,9 +80,24 @@ export async function startProgram(
   }
 }
 
-function openStore(config: ServeConfig): Promise<Store> {
-  if (config.dataFolder === undefined) return openMemoryStore();
-  return openSqliteStore({ folder: config.dataFolder, durability: config.durability });
+async function openStore({ dataFolder: folder, durability }: ServeConfig): Promise<Store> {
+  if (folder === undefined) return openMemoryStore();
+  try {
+    return await openSqliteStore({ folder, durability });
+  } catch (error) {
+    throw new UsageError(whyUnusable(folder, error));
+  }
+}
+
+/** What keeps a data folder from being opened; the store says itself what is wrong with what it found in it. */
+function whyUnusable(folder: string, error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const isOfStore = [StoreInUseError, StoreFormatError, StoreCorruptError, StoreFullError].some(
+    (type) => error instanceof type,
+  );
+  return isOfStore
+    ? message
+    : `The data folder ${folder} cannot be opened: ${message}. Choose another with --data.`;
 }
 
 function tlsOptions({ cert, key, ca }: NonNullable<ServeConfig["tls"]>) {

@@ -1,0 +1,55 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { errorReasonOf } from "@dragoman/client";
+import { exitCodes } from "../exit-codes.ts";
+import { CommandError } from "./command-error.ts";
+
+const untrusted: ReadonlySet<string> = new Set([
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+]);
+
+/** Turns what a call failed with into what its user is told; what is no error of a call passes. */
+export function explainCallError(error: unknown, server: string): unknown {
+  if (!(error instanceof ConnectError)) return error;
+  const reason = errorReasonOf(error);
+  if (reason === "PATH_NOT_FOUND") return noRpc(server);
+  if (reason !== undefined) return new CommandError(`${error.rawMessage} (${reason})`, exitCodes.failed);
+  const unreachable = whyUnreachable(error, server);
+  return unreachable === undefined
+    ? new CommandError(error.rawMessage, exitCodes.failed)
+    : new CommandError(unreachable, exitCodes.unavailable);
+}
+
+function noRpc(server: string): CommandError {
+  const message = `${server} does not serve RPC, which this command needs. If it is a Dragoman server, it was started with GRPC_ENABLED=false.`;
+  return new CommandError(message, exitCodes.failed);
+}
+
+/** Why nothing of the contract answered; undefined if something did. */
+function whyUnreachable(error: ConnectError, server: string): string | undefined {
+  const code = causeCodeOf(error);
+  if (untrusted.has(code)) {
+    return `The certificate of ${server} is signed by nobody that is trusted here. Name its authority with --ca.`;
+  }
+  if (code.endsWith("CERTIFICATE_REQUIRED")) {
+    return `${server} wants a certificate of its clients. Show one with --cert and --key.`;
+  }
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID" || code.startsWith("ERR_SSL_") || code === "EPROTO") {
+    return `No secure connection to ${server}: ${error.rawMessage.trim()}`;
+  }
+  if (error.code === Code.Unavailable) {
+    return `No server answers at ${server} (${error.rawMessage}). Start one with \`dragoman serve\`, or name another with --server.`;
+  }
+  if (error.code !== Code.Canceled) return undefined;
+  const why = server.startsWith("https:")
+    ? "It may trust no certificate of ours: show one that it knows with --cert and --key."
+    : "If it serves TLS, its address begins with https.";
+  return `${server} closed the connection at once. ${why}`;
+}
+
+function causeCodeOf({ cause }: ConnectError): string {
+  return cause instanceof Error && "code" in cause ? String(cause.code) : "";
+}
