@@ -434,6 +434,7 @@ describe("options", () => {
     [{ toolTimeoutMs: 0 }, "toolTimeoutMs"],
     [{ maxRetries: 11 }, "maxRetries"],
     [{ maxResponseBytes: 0 }, "maxResponseBytes"],
+    [{ baseURL: "https://user:secret@host/v1" }, "must not hold a user name"],
     [{ tools: [weather, weather] }, "weather"],
   ])("out of range are refused: %j", (more, name) => {
     expect(() => createAgent({ model: "m", ...more })).toThrow(TypeError);

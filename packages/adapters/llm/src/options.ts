@@ -65,9 +65,7 @@ export function completeOptions(options: LlmOptions): CompleteOptions {
     newId: options.newId ?? (() => crypto.randomUUID()),
   };
   if (complete.model === "") throw new TypeError("model must not be empty");
-  if (!/^https?:$/.test(URL.parse(complete.baseURL)?.protocol ?? "")) {
-    throw new TypeError("baseURL must be an http or https URL");
-  }
+  requireSafeUrl(complete.baseURL);
   requireBetween("maxIterations", complete.maxIterations, 1, Number.MAX_SAFE_INTEGER);
   requireBetween("timeoutMs", complete.timeoutMs, 1, 300_000);
   requireBetween("toolTimeoutMs", complete.toolTimeoutMs, 1, 2 ** 31 - 1);
@@ -75,6 +73,17 @@ export function completeOptions(options: LlmOptions): CompleteOptions {
   requireBetween("maxResponseBytes", complete.maxResponseBytes, 1, Number.MAX_SAFE_INTEGER);
   requireDistinct(complete.tools);
   return complete;
+}
+
+/** Errors of the network quote the URL, so it must hold no secret. */
+function requireSafeUrl(baseURL: string): void {
+  const url = URL.parse(baseURL);
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw new TypeError("baseURL must be an http or https URL");
+  }
+  if (url.username !== "" || url.password !== "") {
+    throw new TypeError("baseURL must not hold a user name or password: use apiKey or headers");
+  }
 }
 
 function requireBetween(name: string, value: number, lowest: number, highest: number): void {
