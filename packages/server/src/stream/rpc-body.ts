@@ -100,8 +100,12 @@ export class RpcBody implements ResponseBody {
         this.lastSequence = sequenceOf(message) ?? this.lastSequence;
         return { done: false, value: this.#envelope(message) };
       }
+      const { batch, logId } = item;
+      this.lastSequence = batch.lastSequence;
+      if (this.#format.binary && logId === undefined && !batch.hasJsonOnly && batch.frames.length > 0) {
+        return { done: false, value: batch.frames };
+      }
       const { pieces, error } = sendableFrames(item);
-      this.lastSequence = item.batch.lastSequence;
       if (error) {
         this.#call.abort(error);
       }
