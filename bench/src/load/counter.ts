@@ -65,15 +65,18 @@ class EnvelopeCounter implements StreamCounter {
   }
 }
 
+const NEWLINE = 10;
+
+/** An empty line ends an event, and no line of JSON text is empty. */
 class SseCounter implements StreamCounter {
   #events = 0;
-  #newlines = 0;
+  #last = 0;
 
   push(chunk: Uint8Array): void {
-    for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) {
-      const isNext = at === 0 || chunk[at - 1] === 10;
-      if (isNext && ++this.#newlines > 0) this.#events++;
+    for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, at + 1)) {
+      if ((at === 0 ? this.#last : chunk[at - 1]) === NEWLINE) this.#events++;
     }
+    this.#last = chunk.at(-1) ?? this.#last;
   }
 
   events(): number {
