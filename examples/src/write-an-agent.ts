@@ -8,6 +8,6 @@ const host = await serve(
       yield { type: "RUN_FINISHED", threadId, runId };
     },
   },
-  { port: 7000 },
+  { port: Number(process.env.PORT ?? 50052) },
 );
 console.log(`an agent is listening on ${host.url}`);
