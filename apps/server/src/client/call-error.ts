@@ -15,7 +15,7 @@ const untrusted: ReadonlySet<string> = new Set([
 export function explainCallError(error: unknown, server: string): unknown {
   if (!(error instanceof ConnectError)) return error;
   const reason = errorReasonOf(error);
-  if (reason === "PATH_NOT_FOUND") return noRpc(server);
+  if (reason === "PATH_NOT_FOUND") return notServed(server, error);
   if (reason !== undefined) return new CommandError(`${error.rawMessage} (${reason})`, exitCodes.failed);
   const unreachable = whyUnreachable(error, server);
   return unreachable === undefined
@@ -23,9 +23,9 @@ export function explainCallError(error: unknown, server: string): unknown {
     : new CommandError(unreachable, exitCodes.unavailable);
 }
 
-function noRpc(server: string): CommandError {
-  const message = `${server} does not serve RPC, which this command needs. If it is a Dragoman server, it was started with GRPC_ENABLED=false.`;
-  return new CommandError(message, exitCodes.failed);
+function notServed(server: string, error: ConnectError): CommandError {
+  const why = "A bare agent host has no sessions, and with GRPC_ENABLED=false a server has no RPC.";
+  return new CommandError(`${server}: ${error.rawMessage} ${why}`, exitCodes.failed);
 }
 
 /** Why nothing of the contract answered; undefined if something did. */

@@ -105,7 +105,7 @@ test("GRPC_ENABLED=false leaves only plain HTTP", async () => {
   expect((await postRun(`${server.url}/agent.v1.AGUIService/HealthCheck`, {})).status).toBe(404);
   const called = await runCommand(["agents"], { DRAGOMAN_SERVER: server.url });
   expect(called).toMatchObject({ code: 1, stdout: "" });
-  expect(called.stderr).toContain("does not serve RPC");
+  expect(called.stderr).toContain("with GRPC_ENABLED=false a server has no RPC");
 });
 
 describe("TLS", () => {
