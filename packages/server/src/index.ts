@@ -1,3 +1,4 @@
+export type { ReadInput, ServerCall, ServerCallInit } from "./call/server-call.ts";
 export { parseConnectTimeout, type UniversalServerResponse } from "./connect-internals.ts";
 export { Health } from "./health.ts";
 export { errorResponse } from "./http/error-response.ts";
@@ -22,4 +23,3 @@ export {
 export type { TlsOptions } from "./port/one-port.ts";
 export { createServer, type Server } from "./server.ts";
 export { settledOr } from "./settled-or.ts";
-export type { ReadInput, StreamCall, StreamCallInit } from "./stream/stream-call.ts";

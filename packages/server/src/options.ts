@@ -1,10 +1,10 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { Interceptor, ServiceImpl } from "@connectrpc/connect";
+import type { ServerCall, ServerCallInit } from "./call/server-call.ts";
 import type { HttpRoute } from "./http/routes.ts";
 import type { Limits } from "./limits.ts";
 import type { Log } from "./log.ts";
 import type { TlsOptions } from "./port/one-port.ts";
-import type { StreamCall, StreamCallInit } from "./stream/stream-call.ts";
 
 /** A service with its implementation. Make it with {@link implement}. */
 export interface ServiceEntry {
@@ -29,7 +29,7 @@ export interface ProtocolHost {
    *
    * Throws UNIMPLEMENTED if the server does not serve it.
    */
-  openStream(method: DescMethod, init: Omit<StreamCallInit, "spec">): StreamCall;
+  openStream(method: DescMethod, init: Omit<ServerCallInit, "spec">): ServerCall;
 }
 
 /** A protocol beside the RPC ones: routes over the same services. */

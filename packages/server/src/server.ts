@@ -5,15 +5,10 @@ import { Health as HealthService } from "@dragoman/contract/grpc/health/v1/healt
 import { ServerReflection } from "@dragoman/contract/grpc/reflection/v1/reflection_pb";
 import { ServerReflection as ServerReflectionAlpha } from "@dragoman/contract/grpc/reflection/v1alpha/reflection_pb";
 import { reasonError } from "@dragoman/rpc";
-import {
-  createConnectHandlerFactory,
-  createGrpcHandlerFactory,
-  createGrpcWebHandlerFactory,
-  createMethodUrl,
-  createUniversalMethodHandler,
-  type ProtocolHandlerFactory,
-  type UniversalHandler,
-} from "./connect-internals.ts";
+import { ActiveCalls } from "./call/active-calls.ts";
+import { createRpcHandler } from "./call/rpc-handler.ts";
+import { type CallHost, ServerCall } from "./call/server-call.ts";
+import { createConnectHandlerFactory, createMethodUrl, type UniversalHandler } from "./connect-internals.ts";
 import { Health } from "./health.ts";
 import { isLoopbackName } from "./http/origins.ts";
 import { Router } from "./http/router.ts";
@@ -34,9 +29,6 @@ import {
 import { OnePort } from "./port/one-port.ts";
 import { probeRoutes } from "./probes.ts";
 import { reflectionService } from "./reflection.ts";
-import { ActiveCalls } from "./stream/active-calls.ts";
-import { type CallHost, StreamCall } from "./stream/stream-call.ts";
-import { createStreamHandler } from "./stream/stream-handler.ts";
 
 /** A server of some services over every wire on one port. */
 export interface Server {
@@ -196,15 +188,9 @@ function createHandlers(
     shutdownSignal,
     interceptors: [createErrorInterceptor(host.log), deadlineInterceptor, ...host.interceptors],
   };
-  const single: ProtocolHandlerFactory[] = [
-    createGrpcHandlerFactory(stock),
-    createGrpcWebHandlerFactory(stock),
-    createConnectHandlerFactory(stock),
-  ];
+  const connectUnary = createConnectHandlerFactory(stock);
   return [...specs.values()].map((spec) =>
-    spec.kind === "server_streaming" || spec.kind === "bidi_streaming"
-      ? createStreamHandler(spec, { ...host, acceptCompression })
-      : createUniversalMethodHandler(spec, single),
+    createRpcHandler(spec, { ...host, acceptCompression, connectUnary }),
   );
 }
 
@@ -217,7 +203,7 @@ function createProtocolHost(specs: ReadonlyMap<string, MethodImplSpec>, host: Ca
       if (spec?.kind !== "server_streaming" && spec?.kind !== "bidi_streaming") {
         throw reasonError(Code.Unimplemented, "UNSUPPORTED", `${method.toString()} is not served here.`);
       }
-      return new StreamCall(host, { ...init, spec });
+      return new ServerCall(host, { ...init, spec });
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { ConnectError } from "@connectrpc/connect";
-import { BrokenOffError, type ResponseBody, type StreamCall } from "@dragoman/server";
+import { BrokenOffError, type ResponseBody, type ServerCall } from "@dragoman/server";
 import type { EventWriter } from "./event-writer.ts";
 
 type Piece = IteratorResult<Uint8Array, undefined>;
@@ -15,12 +15,12 @@ export type Opening = "events" | "nothing" | { readonly error: unknown };
  * stops before its run is over rejects, and the connection is broken off.
  */
 export class EventBody implements ResponseBody {
-  readonly #call: StreamCall;
+  readonly #call: ServerCall;
   readonly #writer: EventWriter;
   #first: Promise<Piece> | undefined;
   #ended = false;
 
-  constructor(call: StreamCall, writer: EventWriter) {
+  constructor(call: ServerCall, writer: EventWriter) {
     this.#call = call;
     this.#writer = writer;
   }

@@ -6,7 +6,7 @@ import {
   type FieldsResponse,
   type ProtocolHost,
   parseConnectTimeout,
-  type StreamCall,
+  type ServerCall,
   settledOr,
   type UniversalServerResponse,
 } from "@dragoman/server";
@@ -71,9 +71,9 @@ class EventResponse implements FieldsResponse {
   readonly status = 200;
   readonly hasTrailers = false;
   readonly body: EventBody;
-  readonly #call: StreamCall;
+  readonly #call: ServerCall;
 
-  constructor(call: StreamCall, body: EventBody) {
+  constructor(call: ServerCall, body: EventBody) {
     this.#call = call;
     this.body = body;
   }

@@ -7,13 +7,13 @@ import {
   RetryInfoSchema,
 } from "@dragoman/contract/google/rpc/error_details_pb";
 import { errorInfoOf } from "@dragoman/rpc";
+import { setGrpcStatus } from "../call/grpc-status.ts";
 import {
   codeToHttpStatus,
   createAsyncIterable,
   errorToJson,
   type UniversalServerResponse,
 } from "../connect-internals.ts";
-import { setGrpcStatus } from "../stream/grpc-status.ts";
 
 const jsonOptions = {
   registry: createRegistry(ErrorInfoSchema, BadRequestSchema, RetryInfoSchema, ResourceInfoSchema),

@@ -5,7 +5,7 @@ import { deadlineError, raceAbort } from "@dragoman/rpc";
  * Answers when the deadline passes or the server stops, even if the handler goes on.
  *
  * Connect only aborts the signal, so that a handler which ignores it could answer OK long after.
- * For unary and client-streaming calls; streams are raced element by element.
+ * For the calls that Connect's own handler serves; ours race every wait for a handler themselves.
  */
 export const deadlineInterceptor: Interceptor = (next) => async (request) => {
   try {

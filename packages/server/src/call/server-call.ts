@@ -9,7 +9,7 @@ import type { Limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { AbortableCall, ActiveCalls } from "./active-calls.ts";
 import { CallContext } from "./call-context.ts";
-import { type Invocation, invokeStream, normalized, type StreamInput, type StreamSpec } from "./invoke.ts";
+import { type CallInput, type CallSpec, type Invocation, invoke, normalized } from "./invoke.ts";
 
 /** What every call of a server shares. */
 export interface CallHost {
@@ -20,8 +20,8 @@ export interface CallHost {
 }
 
 /** How one call came in. */
-export interface StreamCallInit {
-  readonly spec: StreamSpec;
+export interface ServerCallInit {
+  readonly spec: CallSpec;
   readonly protocolName: string;
   readonly request: UniversalServerRequest;
   readonly timeoutMs: number | undefined;
@@ -30,19 +30,19 @@ export interface StreamCallInit {
 }
 
 /** Reads the request messages. Called once, when the call has been admitted. */
-export type ReadInput = () => Promise<StreamInput>;
+export type ReadInput = () => Promise<CallInput>;
 
 type Message = MessageShape<DescMessage>;
 
 /**
- * One streaming call, from its request to its last message, whatever protocol it came over.
+ * One call of any kind, from its request to its last message, whatever protocol it came over.
  *
  * Every wait for the handler is raced against the deadline, the caller and the shutdown of the server:
  * a handler that ignores its signal delays nobody. Ends in exactly one way, and then frees all it held.
  */
-export class StreamCall implements AbortableCall, ExchangeWatcher {
+export class ServerCall implements AbortableCall, ExchangeWatcher {
   readonly context: CallContext;
-  readonly spec: StreamSpec;
+  readonly spec: CallSpec;
   readonly #host: CallHost;
   #starting: Promise<void> | undefined;
   #invocation: Invocation | undefined;
@@ -51,7 +51,7 @@ export class StreamCall implements AbortableCall, ExchangeWatcher {
   #error: ConnectError | undefined;
   #reject: ((error: unknown) => void) | undefined;
 
-  constructor(host: CallHost, init: StreamCallInit) {
+  constructor(host: CallHost, init: ServerCallInit) {
     this.#host = host;
     this.spec = init.spec;
     this.context = new CallContext({ trailerFields: {}, ...init, method: init.spec.method });
@@ -113,7 +113,7 @@ export class StreamCall implements AbortableCall, ExchangeWatcher {
   async #start(readInput: ReadInput): Promise<void> {
     try {
       const input = await this.#race(readInput());
-      const invoking = invokeStream(this.spec, this.context, input, this.#host.interceptors);
+      const invoking = invoke(this.spec, this.context, input, this.#host.interceptors);
       this.#invocation = await this.#race(invoking, stop);
     } catch (error) {
       throw this.#fail(error);

@@ -5,14 +5,19 @@ import type {
   MethodImplSpec,
   StreamRequest,
   StreamResponse,
+  UnaryRequest,
+  UnaryResponse,
 } from "@connectrpc/connect";
 import type { CallContext } from "./call-context.ts";
+import { OneMessage } from "./one-message.ts";
 
-/** A method whose response is a stream, with its implementation. */
-export type StreamSpec = Extract<MethodImplSpec, { kind: "server_streaming" | "bidi_streaming" }>;
+/** A method with its implementation. */
+export type CallSpec = MethodImplSpec;
 
-/** The request messages of a call. */
-export type StreamInput = AsyncIterable<MessageShape<DescMessage>>;
+type Message = MessageShape<DescMessage>;
+
+/** The request messages of a call: exactly one where the method takes one. */
+export type CallInput = AsyncIterable<Message>;
 
 /** A call that runs. */
 export interface Invocation {
@@ -21,56 +26,64 @@ export interface Invocation {
   readonly trailer: Headers | undefined;
 }
 
-type AnyFn = ReturnType<Interceptor>;
+type CallRequest = UnaryRequest | StreamRequest;
+type CallResponse = UnaryResponse | StreamResponse;
+type Output = MessageInitShape<DescMessage> | AsyncIterable<MessageInitShape<DescMessage>>;
 
 /**
- * Calls a streaming implementation through the interceptors and returns its messages.
+ * Calls an implementation of any kind through the interceptors and returns its messages.
  *
- * As Connect does it, but without a layer of its own around every message: the caller normalizes
- * what comes out with {@link normalized}.
+ * As Connect does it, but without a layer of its own around every message of a stream: the caller
+ * normalizes what comes out with {@link normalized}.
  */
-export async function invokeStream(
-  spec: StreamSpec,
+export async function invoke(
+  spec: CallSpec,
   context: CallContext,
-  input: StreamInput,
+  input: CallInput,
   interceptors: readonly Interceptor[],
 ): Promise<Invocation> {
-  const request = streamRequest(spec, context, input);
-  const call: AnyFn = async (seen) => {
-    const handlerContext = contextFor(context, request, seen as StreamRequest);
-    const output =
-      spec.kind === "server_streaming"
-        ? spec.impl(await single((seen as StreamRequest).message), handlerContext)
-        : spec.impl((seen as StreamRequest).message, handlerContext);
-    return streamResponse(spec, context, output as AsyncIterable<MessageShape<DescMessage>>);
+  const request = makeRequest(spec, context, spec.kind === "unary" ? await single(input) : input);
+  const call = async (seen: CallRequest): Promise<CallResponse> => {
+    const output = await callImplementation(spec, seen, contextFor(context, request, seen));
+    return makeResponse(spec, context, output);
   };
-  const next = interceptors.reduceRight((inner, interceptor) => interceptor(inner), call);
-  const response = (await next(request)) as StreamResponse;
+  const next = interceptors.reduceRight<typeof call>((inner, interceptor) => interceptor(inner), call);
+  const response = await next(request);
   const header = replacedHeaders(response, "header");
   if (header) {
     context.replaceResponseHeader(header);
   }
-  return {
-    messages: response.message[Symbol.asyncIterator](),
-    trailer: replacedHeaders(response, "trailer"),
-  };
+  const messages = response.stream
+    ? response.message[Symbol.asyncIterator]()
+    : new OneMessage(response.message);
+  return { messages, trailer: replacedHeaders(response, "trailer") };
 }
 
-/** Makes a full message of what an implementation yields; a full message stays the same object. */
-export function normalized(
-  spec: StreamSpec,
-  message: MessageInitShape<DescMessage>,
-): MessageShape<DescMessage> {
+/** Makes a full message of what an implementation gives; a full message stays the same object. */
+export function normalized(spec: CallSpec, message: MessageInitShape<DescMessage>): Message {
   return create(spec.method.output, message);
 }
 
-function streamRequest(
-  spec: StreamSpec,
-  context: CallContext,
-  message: AsyncIterable<MessageShape<DescMessage>>,
-): StreamRequest {
+async function callImplementation(
+  spec: CallSpec,
+  { message }: CallRequest,
+  context: HandlerContext,
+): Promise<Output> {
+  switch (spec.kind) {
+    case "unary":
+      return spec.impl(message as Message, context);
+    case "client_streaming":
+      return spec.impl(message as CallInput, context);
+    case "server_streaming":
+      return spec.impl(await single(message as CallInput), context);
+    case "bidi_streaming":
+      return spec.impl(message as CallInput, context);
+  }
+}
+
+function makeRequest(spec: CallSpec, context: CallContext, message: Message | CallInput): CallRequest {
   return {
-    stream: true,
+    stream: spec.kind !== "unary",
     message,
     method: spec.method,
     service: spec.method.parent,
@@ -87,17 +100,15 @@ function streamRequest(
     get contextValues() {
       return context.values;
     },
-  };
+  } as CallRequest;
 }
 
-function streamResponse(
-  spec: StreamSpec,
-  context: CallContext,
-  message: AsyncIterable<MessageShape<DescMessage>>,
-): StreamResponse {
+function makeResponse(spec: CallSpec, context: CallContext, output: Output): CallResponse {
+  const isSingle = spec.kind === "unary" || spec.kind === "client_streaming";
+  const message = isSingle ? normalized(spec, output as MessageInitShape<DescMessage>) : output;
   return {
-    stream: true,
-    message,
+    stream: spec.kind !== "unary",
+    message: spec.kind === "client_streaming" ? new OneMessage(message) : message,
     method: spec.method,
     service: spec.method.parent,
     get header() {
@@ -106,11 +117,11 @@ function streamResponse(
     get trailer() {
       return context.responseTrailer;
     },
-  };
+  } as CallResponse;
 }
 
 /** The context that an implementation gets: the call's own, unless an interceptor replaced parts of the request. */
-function contextFor(context: CallContext, original: StreamRequest, seen: StreamRequest): HandlerContext {
+function contextFor(context: CallContext, original: CallRequest, seen: CallRequest): HandlerContext {
   const header = replaced(original, seen, "header", () => context.requestHeader);
   const signal = replaced(original, seen, "signal", () => context.signal);
   const values = replaced(original, seen, "contextValues", () => context.values);
@@ -133,11 +144,11 @@ function contextFor(context: CallContext, original: StreamRequest, seen: StreamR
 }
 
 function replaced<K extends "header" | "signal" | "contextValues">(
-  original: StreamRequest,
-  seen: StreamRequest,
+  original: CallRequest,
+  seen: CallRequest,
   key: K,
-  own: () => StreamRequest[K],
-): StreamRequest[K] | undefined {
+  own: () => CallRequest[K],
+): CallRequest[K] | undefined {
   const before = Object.getOwnPropertyDescriptor(original, key);
   const after = Object.getOwnPropertyDescriptor(seen, key);
   const same = seen === original || (after?.get !== undefined && after.get === before?.get);
@@ -145,7 +156,7 @@ function replaced<K extends "header" | "signal" | "contextValues">(
 }
 
 /** The headers of a response, if an interceptor replaced them; the call's own are made on demand. */
-function replacedHeaders(response: StreamResponse, key: "header" | "trailer"): Headers | undefined {
+function replacedHeaders(response: CallResponse, key: "header" | "trailer"): Headers | undefined {
   const given: unknown = Object.getOwnPropertyDescriptor(response, key)?.value;
   return given instanceof Headers ? given : undefined;
 }

@@ -116,6 +116,3 @@ export const connectWire: Wire = {
     return encodeEnvelope(endStreamFlag, endOfStream.serialize({ metadata, ...(error && { error }) }));
   },
 };
-
-/** All of them. */
-export const wires: readonly Wire[] = [grpcWire, grpcWebWire, connectWire];

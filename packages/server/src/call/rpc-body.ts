@@ -1,12 +1,12 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
 import { batchOf } from "@dragoman/rpc";
-import { encodeEnvelope } from "../connect-internals.ts";
+import { type Compression, compressedFlag, encodeEnvelope } from "../connect-internals.ts";
 import type { ResponseBody } from "../http/write-response.ts";
 import { publicError } from "../interceptors/errors.ts";
 import type { Log } from "../log.ts";
 import { framedMessages, sendableFrames } from "./ready-frames.ts";
-import type { StreamCall } from "./stream-call.ts";
+import type { ServerCall } from "./server-call.ts";
 import type { Wire } from "./wires.ts";
 
 /** How the messages of the calls of one method are written on one wire. */
@@ -20,26 +20,32 @@ export interface RpcFormat {
 /** So many events go into one piece where they have to be encoded anew. */
 const eventsPerPiece = 64;
 
+const envelopeBytes = 5;
+/** Less than this is not worth compressing; Connect's own threshold. */
+const compressMinBytes = 1_024;
+
 type Piece = IteratorResult<Uint8Array, undefined>;
 const done: Piece = { done: true, value: undefined };
 
 /**
- * The response body of a streaming RPC: one piece per element of the stream.
+ * The response body of an RPC: one piece per element of the stream.
  *
  * A ready batch is written as it is, so the cost of a piece does not depend on how many events it has.
  */
 export class RpcBody implements ResponseBody {
   lastSequence: number | undefined;
-  readonly #call: StreamCall;
+  readonly #call: ServerCall;
   readonly #format: RpcFormat;
+  readonly #compression: Compression | null;
   /** The pieces of the current element that are still to be sent. */
   #rest: Iterator<Uint8Array> | undefined;
   #ended = false;
   #first: Promise<Piece> | undefined;
 
-  constructor(call: StreamCall, format: RpcFormat) {
+  constructor(call: ServerCall, format: RpcFormat, compression: Compression | null) {
     this.#call = call;
     this.#format = format;
+    this.#compression = compression;
   }
 
   /** Begins to read ahead by one piece, so that headers can wait for it. Does not reject. */
@@ -98,7 +104,7 @@ export class RpcBody implements ResponseBody {
       const item = batchOf(message);
       if (item === undefined) {
         this.lastSequence = sequenceOf(message) ?? this.lastSequence;
-        return { done: false, value: this.#envelope(message) };
+        return this.#compression ? this.#compressed(message, this.#compression) : this.#whole(message);
       }
       const { batch, logId } = item;
       this.lastSequence = batch.lastSequence;
@@ -151,6 +157,19 @@ export class RpcBody implements ResponseBody {
     if (group.length > 0) {
       yield Buffer.concat(group);
     }
+  }
+
+  #whole(message: MessageShape<DescMessage>): Piece {
+    return { done: false, value: this.#envelope(message) };
+  }
+
+  async #compressed(message: MessageShape<DescMessage>, compression: Compression): Promise<Piece> {
+    const envelope = this.#envelope(message);
+    if (envelope.length < compressMinBytes) {
+      return { done: false, value: envelope };
+    }
+    const bytes = await compression.compress(envelope.subarray(envelopeBytes));
+    return { done: false, value: encodeEnvelope(compressedFlag, bytes) };
   }
 
   #envelope(message: MessageShape<DescMessage>): Uint8Array {
