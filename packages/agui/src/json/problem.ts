@@ -20,7 +20,7 @@ export function isObject(value: unknown): value is Loose {
 
 /** What a value is, for people. */
 export function nameOf(value: unknown): string {
-  if (value === null) return "null";
+  if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return "a list";
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
