@@ -21,16 +21,22 @@ export interface ReadStream {
   readonly logId: string;
 }
 
-/** Reads a stream to its end, or until `enough` says so: then the call is left. */
+/**
+ * Reads a stream to its end, or until `enough` says so: then the loop is left.
+ *
+ * A client of Connect's own does not end its call by that; `leave` is for what does.
+ */
 export async function readStream(
   stream: AsyncIterable<StreamItem>,
   enough: (item: StreamItem) => boolean = () => false,
+  leave?: AbortController,
 ): Promise<ReadStream> {
   const items: StreamItem[] = [];
   for await (const item of stream) {
     items.push(item);
     if (enough(item)) break;
   }
+  leave?.abort();
   const events = items.filter(({ item }) => item.case === "event");
   return {
     items,
