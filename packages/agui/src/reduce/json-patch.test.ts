@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import jsonpatch from "fast-json-patch";
 import { describe, expect, test } from "vitest";
+import { encodeEvent } from "../index.ts";
 import type { Json, JsonPatchOperation } from "../types.ts";
-import { applyPatch } from "./json-patch.ts";
+import { applyPatch, maxCopiedWeight } from "./json-patch.ts";
 
 function deepFreeze<T>(value: T): T {
   if (typeof value === "object" && value !== null) {
@@ -80,6 +81,46 @@ test("shares what it does not change", () => {
   expect(next.kept).toBe(document.kept);
   expect(next.changed.kept).toBe(document.changed.kept);
   expect(next.changed).not.toBe(document.changed);
+});
+
+test("refuses a copy that would make the document larger than any snapshot", () => {
+  let document: Json = { list: ["x".repeat(100)] };
+  let refused = 0;
+  // Each would double it: without a limit, these few events make 2^40 times the document.
+  for (let index = 0; index < 40; index++) {
+    try {
+      document = applyPatch(document, [{ op: "copy", from: "/list", path: "/list/-" }]);
+    } catch (error) {
+      refused += 1;
+      expect((error as Error).message).toContain(`more than ${maxCopiedWeight}`);
+    }
+  }
+  expect(refused).toBeGreaterThan(0);
+  expect(JSON.stringify(document).length).toBeLessThan(2 * maxCopiedWeight);
+});
+
+test.each<[string, number, (path: string) => JsonPatchOperation]>([
+  ["add", 1, (path) => ({ op: "add", path: `${path}/a`, value: { b: {} } })],
+  ["add to a list", 1, (path) => ({ op: "add", path: `${path}/list/-`, value: {} })],
+  ["copy", 2, (path) => ({ op: "copy", from: "/copied", path: `${path}/a` })],
+  ["move", 2, (path) => ({ op: "move", from: "/copied", path: `${path}/a` })],
+])("refuses to nest by %s deeper than a snapshot may be", (_, expected, operation) => {
+  const nested = (levels: number): Json => (levels === 0 ? { list: [] } : { a: nested(levels - 1) });
+  const show = (state: Json) => encodeEvent({ type: "STATE_SNAPSHOT", snapshot: state });
+  let refused = 0;
+  for (let levels = 20; levels <= 28; levels++) {
+    const state = { ...(nested(levels) as object), copied: { a: { b: {} } } };
+    show(state);
+    let next: Json = state;
+    try {
+      next = applyPatch(state, [operation("/a".repeat(levels))]);
+    } catch (error) {
+      refused += 1;
+      expect((error as Error).message).toBe("Cannot nest the document more than 30 deep");
+    }
+    show(next);
+  }
+  expect(refused).toBe(expected);
 });
 
 const pointer = fc.constantFrom(

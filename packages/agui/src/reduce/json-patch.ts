@@ -1,5 +1,13 @@
 import jsonpatch, { type Operation } from "fast-json-patch";
+import { MAX_VALUE_DEPTH } from "../codec/value-limits.ts";
 import type { Json, JsonPatchOperation } from "../types.ts";
+
+/**
+ * How much a document may weigh after a `copy`: its characters, plus one for every value in it. A few bytes of
+ * `copy` can double a document, so forty of them would make 2^40 of it; what is larger than this would fit into
+ * no snapshot.
+ */
+export const maxCopiedWeight = 4 * 1024 * 1024;
 
 /**
  * Applies a JSON Patch (RFC 6902) and returns the new document. The given one stays as it is, whether the patch
@@ -7,13 +15,15 @@ import type { Json, JsonPatchOperation } from "../types.ts";
  * document may be handed out as a snapshot, and the cost of a patch follows the width of what it touches, not
  * the size of the document; `move` alone copies everything. Operations are taken one after the other.
  *
- * Throws an Error, with the reason in its message, if any operation does not apply.
+ * Throws an Error, with the reason in its message, if any operation does not apply, if it would nest the
+ * document deeper than events may be, and if a `copy` would make it heavier than {@link maxCopiedWeight}.
  */
 export function applyPatch(document: Json, patch: readonly JsonPatchOperation[]): Json {
   const copied = new Set<object>();
   let current = document;
   patch.forEach((operation, index) => {
     if (movesIntoItself(operation)) throw new Error("Cannot move a value into itself");
+    if (operation.op === "copy") checkCopiedWeight(current, operation.from);
     if (operation.op === "move") current = jsonpatch.deepClone(current);
     else if (operation.op !== "test" && typeof operation.path === "string") {
       current = copyWayTo(current, operation.path, copied);
@@ -22,6 +32,7 @@ export function applyPatch(document: Json, patch: readonly JsonPatchOperation[])
     // The library lets a move or copy from nowhere to the root pass.
     if (current === undefined)
       throw new Error("Cannot perform the operation from a path that does not exist");
+    checkDepth(current, operation);
   });
   return current;
 }
@@ -32,6 +43,47 @@ export function applyPatch(document: Json, patch: readonly JsonPatchOperation[])
  */
 export function movesIntoItself(operation: JsonPatchOperation): boolean {
   return operation.op === "move" && operation.path.startsWith(`${operation.from}/`);
+}
+
+/** Events cannot show a document that is nested deeper; only what the operation put there can have made it so. */
+function checkDepth(document: Json, operation: JsonPatchOperation): void {
+  if (operation.op === "remove" || operation.op === "test" || operation.path === "") return;
+  const keys = operation.path.split("/").slice(1).map(jsonpatch.unescapePathComponent);
+  let value: Json | undefined = document;
+  for (const [index, key] of keys.entries()) {
+    if (Array.isArray(value) && key === "-" && index === keys.length - 1) value = value.at(-1);
+    else if (value !== undefined && isContainer(value)) value = value[key];
+  }
+  if (value !== undefined && isDeeperThan(value, MAX_VALUE_DEPTH - keys.length)) {
+    throw new Error(`Cannot nest the document more than ${MAX_VALUE_DEPTH} deep`);
+  }
+}
+
+function isDeeperThan(value: Json, levels: number): boolean {
+  if (!isContainer(value)) return false;
+  if (levels <= 0) return true;
+  return Object.values(value).some((inner) => isDeeperThan(inner, levels - 1));
+}
+
+function checkCopiedWeight(document: Json, from: string): void {
+  const rest = lighten(document, maxCopiedWeight);
+  const value: Json | undefined = rest < 0 ? undefined : jsonpatch.getValueByPointer(document, from);
+  if (rest < 0 || (value !== undefined && lighten(value, rest) < 0)) {
+    throw new Error(`Cannot copy: the document would weigh more than ${maxCopiedWeight}`);
+  }
+}
+
+/** Takes the weight of a value off a budget, and stops once that is used up. */
+function lighten(value: Json, budget: number): number {
+  let rest = budget - 1;
+  if (typeof value === "string") return rest - value.length;
+  if (!isContainer(value)) return rest;
+  for (const key of Object.keys(value)) {
+    if (rest < 0) break;
+    if (!Array.isArray(value)) rest -= key.length;
+    rest = lighten(value[key] as Json, rest);
+  }
+  return rest;
 }
 
 /** Copies the containers from the root to the parent of what the pointer names, those not copied already. */
