@@ -5,7 +5,7 @@ import type { LogKey, Store } from "@dragoman/event-log";
 import { type Attachment, type AttachOptions, attachToRun, attachToSession } from "./attachment.ts";
 import { appendChange } from "./change.ts";
 import type { InterruptInfo, RunInfo, SessionInfo, SessionOptions } from "./entries.ts";
-import { EngineError, quote } from "./errors.ts";
+import { EngineError, quote, shuttingDown } from "./errors.ts";
 import { completeLimits, type EngineLimits } from "./limits.ts";
 import { type ListRunsQuery, type ListSessionsQuery, listRuns, listSessions, type Page } from "./lists.ts";
 import { recoverRuns } from "./recovery.ts";
@@ -66,6 +66,8 @@ export class Engine {
   readonly #now: () => number;
   readonly #closed = new AbortController();
   readonly #runs: RunControl;
+  /** Starts that are being decided: they may have begun a run by the time they end. */
+  readonly #starting = new Set<Promise<unknown>>();
   #isClosing = false;
 
   /** Use {@link openEngine}. */
@@ -99,10 +101,12 @@ export class Engine {
     const known = { ...request, agentId };
     const key: LogKey = { namespace: request.namespace, id: request.input.threadId };
     const info = () => newSession(key, agentId, this.#now());
-    return this.#sessions.useOrCreate(key, info, async (session) => {
+    const starting = this.#sessions.useOrCreate(key, info, async (session) => {
       const { run, joined } = await session.mutex.run(() => this.#runs.startOrJoin(session, known, agent));
       return { attachment: attachToRun(session, run, attach), joined };
     });
+    this.#starting.add(starting);
+    return starting.finally(() => this.#starting.delete(starting));
   }
 
   /** Attaches to a run. An empty id means the active run, else the last one. */
@@ -219,16 +223,23 @@ export class Engine {
   }
 
   /**
-   * Stops: takes no more runs, lets active ones end for `graceMs`, then ends them with SERVER_SHUTDOWN.
+   * Stops: takes no more runs, lets active ones end for `graceMs`, then ends them with SERVER_SHUTDOWN. Runs
+   * that wait stay queued in the log and begin when an engine opens on it again.
    * Resolves when every run has its terminal event in the log. The store stays open.
    */
   async close(graceMs: number): Promise<void> {
     this.#isClosing = true;
-    const all = Promise.allSettled([...this.#runs.running].map((run) => run.ended));
-    await withTimeout(all, graceMs);
+    this.#runs.beginNoMore();
+    await withTimeout(this.#quiet(), graceMs);
     for (const run of this.#runs.running) run.stop?.("shutdown");
-    await withTimeout(Promise.allSettled([...this.#runs.running].map((run) => run.ended)), graceMs + 5_000);
+    await withTimeout(this.#quiet(), graceMs + 5_000);
     this.#closed.abort(new Error("the engine is closed"));
+  }
+
+  /** Resolves when nothing is being started and no run is active. */
+  async #quiet(): Promise<void> {
+    await Promise.allSettled([...this.#starting]);
+    await Promise.allSettled([...this.#runs.running].map((run) => run.ended));
   }
 }
 
@@ -269,10 +280,6 @@ function viewOf(session: Session): SessionView {
     openInterrupts,
     stateRevision: fold.stateRevision,
   };
-}
-
-function shuttingDown(): EngineError {
-  return new EngineError("SHUTTING_DOWN", "the server is shutting down and takes no more runs");
 }
 
 /** Resolves with the promise, or when the time is over. */

@@ -64,6 +64,11 @@ export function runNotFound(sessionId: string, runId: string): EngineError {
   );
 }
 
+/** Returns the error for what would begin while the engine stops. */
+export function shuttingDown(): EngineError {
+  return new EngineError("SHUTTING_DOWN", "the server is shutting down and takes no more runs");
+}
+
 /** Quotes an id for a message, shortened. */
 export function quote(id: string): string {
   return JSON.stringify(id.length > 80 ? `${id.slice(0, 80)}…` : id);

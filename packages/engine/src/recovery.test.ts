@@ -123,3 +123,57 @@ test("a stop lets runs end, then ends them itself", async () => {
   const seen = await readAll(other.attachment);
   expect(seen.at(-1)?.event).toMatchObject({ type: "RUN_ERROR", code: "SERVER_SHUTDOWN" });
 });
+
+test("what waits when a server stops begins at the next start", async () => {
+  const store = await openMemoryStore();
+  const held = heldAgent();
+  const { engine } = await engineWith(held, { store });
+  const first = await engine.start(request(input("r1")), attach());
+  await held.started;
+  for (const runId of ["r2", "r3"]) {
+    const { attachment } = await engine.start(request(input(runId), { ifActive: "queue" }), attach());
+    attachment.close();
+  }
+  await engine.close(10);
+  expect(types(await readAll(first.attachment)).at(-1)).toBe("RUN_ERROR");
+  const states = async () => {
+    const all = [];
+    for (const id of ["r1", "r2", "r3"]) all.push((await engine.getRun(key, id)).state);
+    return all;
+  };
+  expect(await states()).toEqual(["failed", "queued", "queued"]);
+
+  const agent = echoAgent();
+  const second = await engineWith(agent, { store });
+  const last = await readAll(await second.engine.observeRun(key, "r3", attach()));
+  expect(types(last).at(-1)).toBe("RUN_FINISHED");
+  expect(agent.inputs.map(({ runId }) => runId)).toEqual(["r2", "r3"]);
+});
+
+test("a run that is just beginning when a server stops ends like any other", async () => {
+  const store = await openMemoryStore();
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let reached = () => {};
+  const appending = new Promise<void>((resolve) => {
+    reached = resolve;
+  });
+  const append: Store["log"]["append"] = async (...args) => {
+    reached();
+    await held;
+    return store.log.append(...args);
+  };
+  const log = new Proxy(store.log, {
+    get: (target, name) => (name === "append" ? append : Reflect.get(target, name).bind?.(target)),
+  });
+  const { engine } = await engineWith(heldAgent(), { store: { ...store, catalog: store.catalog, log } });
+  const starting = engine.start(request(input("r1")), attach());
+  await appending;
+  const closing = engine.close(50);
+  release();
+  await closing;
+  const seen = await readAll((await starting).attachment);
+  expect(seen.at(-1)?.event).toMatchObject({ type: "RUN_ERROR", code: "SERVER_SHUTDOWN" });
+});

@@ -2,7 +2,7 @@ import type { Agent } from "@dragoman/agent";
 import type { Catalog } from "@dragoman/event-log";
 import { ActiveRun, type DisconnectPolicy } from "./active-run.ts";
 import type { RunInfo } from "./entries.ts";
-import { EngineError, limitReached, quote } from "./errors.ts";
+import { EngineError, limitReached, quote, shuttingDown } from "./errors.ts";
 import type { ExecuteContext } from "./execute-context.ts";
 import { executeRun } from "./execute-run.ts";
 import { fingerprintOf } from "./fingerprint.ts";
@@ -30,9 +30,15 @@ export class RunControl {
   /** The runs that are active now. */
   readonly running = new Set<ActiveRun>();
   readonly #options: RunControlOptions;
+  #isStopping = false;
 
   constructor(options: RunControlOptions) {
     this.#options = options;
+  }
+
+  /** Lets no further run begin: new ones are refused, and those that wait stay queued. */
+  beginNoMore(): void {
+    this.#isStopping = true;
   }
 
   /** Starts a run or finds the one that exists. Call it while holding the mutex of the session. */
@@ -53,6 +59,7 @@ export class RunControl {
       throw limitReached("activeRunsMax", this.#options.limits.activeRunsMax, "too many runs are active");
     }
     const queue = await this.#makeRoom(session, request);
+    if (this.#isStopping) throw shuttingDown();
     const run = this.newRun(
       session,
       newRun(session, request, fingerprint, agent, this.#options.now()),
@@ -109,6 +116,7 @@ export class RunControl {
         if (session.active === before) session.active = undefined;
       }
       await session.mutex.run(async () => {
+        if (this.#isStopping) return;
         if (!agent) throw agentNotFound(request.agentId);
         await this.#begin(session, run, request, agent);
       });
