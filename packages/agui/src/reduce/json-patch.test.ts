@@ -123,6 +123,18 @@ test.each<[string, number, (path: string) => JsonPatchOperation]>([
   expect(refused).toBe(expected);
 });
 
+test("shares what it moves, and what is beside it", () => {
+  const document = deepFreeze({ from: { moved: { a: [1] }, kept: {} }, to: { kept: {} } });
+  const next = applyPatch(document, [{ op: "move", from: "/from/moved", path: "/to/moved" }]) as {
+    from: { kept: object };
+    to: { moved: object; kept: object };
+  };
+  expect(next.to.moved).toBe(document.from.moved);
+  expect(next.to.kept).toBe(document.to.kept);
+  expect(next.from.kept).toBe(document.from.kept);
+  expect(next).toEqual({ from: { kept: {} }, to: { kept: {}, moved: { a: [1] } } });
+});
+
 const pointer = fc.constantFrom(
   "",
   "/a",

@@ -13,7 +13,7 @@ export const maxCopiedWeight = 4 * 1024 * 1024;
  * Applies a JSON Patch (RFC 6902) and returns the new document. The given one stays as it is, whether the patch
  * succeeds or not: only the containers on the way to a change are copied, everything else is shared. So a
  * document may be handed out as a snapshot, and the cost of a patch follows the width of what it touches, not
- * the size of the document; `move` alone copies everything. Operations are taken one after the other.
+ * the size of the document. Operations are taken one after the other.
  *
  * Throws an Error, with the reason in its message, if any operation does not apply, if it would nest the
  * document deeper than events may be, and if a `copy` would make it heavier than {@link maxCopiedWeight}.
@@ -21,14 +21,28 @@ export const maxCopiedWeight = 4 * 1024 * 1024;
 export function applyPatch(document: Json, patch: readonly JsonPatchOperation[]): Json {
   const copied = new Set<object>();
   let current = document;
+  let budget: number | undefined;
   patch.forEach((operation, index) => {
     if (movesIntoItself(operation)) throw new Error("Cannot move a value into itself");
-    if (operation.op === "copy") checkCopiedWeight(current, operation.from);
-    if (operation.op === "move") current = jsonpatch.deepClone(current);
-    else if (operation.op !== "test" && typeof operation.path === "string") {
-      current = copyWayTo(current, operation.path, copied);
+    if (operation.op === "copy") {
+      // Weighed once in a patch: all else that it adds is written out in it.
+      budget = payForCopy(current, operation.from, budget ?? lighten(current, maxCopiedWeight));
     }
-    current = jsonpatch.applyOperation(current, operation as Operation, true, true, true, index).newDocument;
+    const steps = operation.op === "move" ? stepsOfMove(current, operation) : [operation];
+    for (const step of steps) {
+      if (step.op !== "test" && typeof step.path === "string")
+        current = copyWayTo(current, step.path, copied);
+      // As in the library, the steps of a move are not checked any further: stock clients accept the same.
+      const isChecked = step === operation;
+      current = jsonpatch.applyOperation(
+        current,
+        step as Operation,
+        isChecked,
+        true,
+        true,
+        index,
+      ).newDocument;
+    }
     // The library lets a move or copy from nowhere to the root pass.
     if (current === undefined)
       throw new Error("Cannot perform the operation from a path that does not exist");
@@ -43,6 +57,33 @@ export function applyPatch(document: Json, patch: readonly JsonPatchOperation[])
  */
 export function movesIntoItself(operation: JsonPatchOperation): boolean {
   return operation.op === "move" && operation.path.startsWith(`${operation.from}/`);
+}
+
+/** A move as RFC 6902 describes it, so that it shares what it moves; the library would copy the document. */
+function stepsOfMove(document: Json, move: JsonPatchOperation & { op: "move" }): JsonPatchOperation[] {
+  if (typeof move.from !== "string" || typeof move.path !== "string" || move.path === "") return [move];
+  const value: Json | undefined = jsonpatch.getValueByPointer(document, move.from);
+  if (value === undefined) return [move]; // for the library to refuse
+  checkTarget(document, move.path);
+  return [
+    { op: "remove", path: move.from },
+    { op: "add", path: move.path, value },
+  ];
+}
+
+/** What the library checks of a move's target, before anything is moved. */
+function checkTarget(document: Json, path: string): void {
+  const keys = path.split("/").slice(1).map(jsonpatch.unescapePathComponent);
+  const last = keys.pop() ?? "";
+  let parent: Json | undefined = document;
+  for (const key of keys) {
+    parent =
+      parent !== undefined && isContainer(parent) && Object.hasOwn(parent, key) ? parent[key] : undefined;
+  }
+  const isPlace = parent !== undefined && isContainer(parent);
+  if (!isPlace || (Array.isArray(parent) && !/^(-|\d+)$/.test(last))) {
+    throw new Error("Cannot move to a path that does not exist");
+  }
 }
 
 /** Events cannot show a document that is nested deeper; only what the operation put there can have made it so. */
@@ -65,12 +106,12 @@ function isDeeperThan(value: Json, levels: number): boolean {
   return Object.values(value).some((inner) => isDeeperThan(inner, levels - 1));
 }
 
-function checkCopiedWeight(document: Json, from: string): void {
-  const rest = lighten(document, maxCopiedWeight);
-  const value: Json | undefined = rest < 0 ? undefined : jsonpatch.getValueByPointer(document, from);
-  if (rest < 0 || (value !== undefined && lighten(value, rest) < 0)) {
-    throw new Error(`Cannot copy: the document would weigh more than ${maxCopiedWeight}`);
-  }
+/** Takes what a copy adds off a budget and returns the rest. */
+function payForCopy(document: Json, from: string, budget: number): number {
+  const value: Json | undefined = budget < 0 ? undefined : jsonpatch.getValueByPointer(document, from);
+  const rest = value === undefined ? budget : lighten(value, budget);
+  if (rest < 0) throw new Error(`Cannot copy: the document would weigh more than ${maxCopiedWeight}`);
+  return rest;
 }
 
 /** Takes the weight of a value off a budget, and stops once that is used up. */
