@@ -22,6 +22,11 @@ describe("the data folder", () => {
     expect([mode(folder), mode(outer)]).toEqual(["700", "700"]);
   });
 
+  // A system that denies a folder with ENOENT, which Node's recursive mkdir retries for ever.
+  test.skipIf(process.platform !== "linux")("is refused where no folder can be made", async () => {
+    await expect(openSqliteStore({ folder: "/proc/dragoman/data" })).rejects.toThrow("ENOENT");
+  });
+
   test("may exist already, and keeps the mode that somebody gave it", async () => {
     const folder = join(temporaryFolder(), "data");
     mkdirSync(folder);

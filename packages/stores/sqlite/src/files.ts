@@ -1,4 +1,13 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { StoreInUseError } from "@dragoman/event-log";
@@ -30,7 +39,7 @@ export function storeFiles(folder: string): StoreFiles {
  * POSIX has it, and then a second process could have the folder.
  */
 export function createFiles(files: StoreFiles): void {
-  const created = mkdirSync(files.folder, { recursive: true, mode: 0o700 });
+  const created = createFolder(files.folder);
   for (const file of [files.lock, files.owner, files.database]) {
     if (!existsSync(file)) createFile(file);
   }
@@ -40,6 +49,24 @@ export function createFiles(files: StoreFiles): void {
     flush(folder);
     if (folder === outermost) break;
   }
+}
+
+/**
+ * Creates the folder and its parents as far as they are missing; the outermost that was created.
+ *
+ * Not with Node's `recursive`, which never returns where a folder is denied with ENOENT although its parent is
+ * there, as /proc does: the program would hang, deaf to signals.
+ */
+function createFolder(folder: string): string | undefined {
+  const parent = dirname(folder);
+  const outermost = existsSync(parent) ? undefined : createFolder(parent);
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return outermost;
+    throw error;
+  }
+  return outermost ?? folder;
 }
 
 function createFile(path: string): void {
