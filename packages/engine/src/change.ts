@@ -1,4 +1,5 @@
 import type { AguiEvent } from "@dragoman/agui";
+import type { Created } from "./creation.ts";
 import type { RunInfo, SessionInfo } from "./entries.ts";
 import { type ChangeOrigin, originMetadata } from "./origin.ts";
 import type { Session } from "./session.ts";
@@ -10,7 +11,7 @@ import type { Session } from "./session.ts";
 export async function appendChange(
   session: Session,
   change: { readonly runId: string; readonly origin: ChangeOrigin; readonly events: readonly AguiEvent[] },
-  now: number,
+  created: Created,
   changes: Partial<SessionInfo> = {},
 ): Promise<void> {
   const { runId, origin, events } = change;
@@ -31,8 +32,8 @@ export async function appendChange(
     sessionId: threadId,
     runId,
     agentId: session.info.agentId,
-    createTime: now,
-    endTime: now,
+    ...created,
+    endTime: created.createTime,
     state: "succeeded",
     fingerprint: "",
     inputRecord: 0,

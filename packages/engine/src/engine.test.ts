@@ -366,3 +366,17 @@ test("an id that is no text is refused", async () => {
   const { engine } = await engineWith(echoAgent());
   await expect(runToEnd(engine, input("r\ud800"))).rejects.toMatchObject({ reason: "INVALID_INPUT" });
 });
+
+test("lists have the last made first, also what was made within a millisecond", async () => {
+  const { engine } = await engineWith(echoAgent(), { now: () => 1_700_000_000_000 });
+  const made = ["b", "a", "d", "c"];
+  for (const threadId of made) {
+    await engine.createSession({ namespace: "default", id: threadId });
+    for (const runId of made) await runToEnd(engine, { ...input(runId), threadId });
+  }
+  const page = { namespace: "default", pageSize: 0, pageToken: "" };
+  const { items: sessions } = await engine.listSessions(page);
+  expect(sessions.map(({ sessionId }) => sessionId)).toEqual(made.toReversed());
+  const { items: runs } = await engine.listRuns({ ...page, sessionId: "a" });
+  expect(runs.map(({ runId }) => runId)).toEqual(made.toReversed());
+});

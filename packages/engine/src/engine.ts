@@ -4,6 +4,7 @@ import type { Message } from "@dragoman/agui";
 import type { LogKey, Store } from "@dragoman/event-log";
 import { type Attachment, type AttachOptions, attachToRun, attachToSession } from "./attachment.ts";
 import { appendChange } from "./change.ts";
+import { type Created, creationClock } from "./creation.ts";
 import type { InterruptInfo, RunInfo, SessionInfo, SessionOptions } from "./entries.ts";
 import { EngineError, quote, shuttingDown } from "./errors.ts";
 import { completeLimits, type EngineLimits } from "./limits.ts";
@@ -64,6 +65,7 @@ export class Engine {
   readonly #agents: AgentSource;
   readonly #sessions: Sessions;
   readonly #now: () => number;
+  readonly #created: () => Created;
   readonly #closed = new AbortController();
   readonly #runs: RunControl;
   /** Starts that are being decided: they may have begun a run by the time they end. */
@@ -77,10 +79,12 @@ export class Engine {
     this.#agents = options.agents;
     this.#sessions = new Sessions(options.store, this.limits);
     this.#now = options.now ?? Date.now;
+    this.#created = creationClock(this.#now);
     this.#runs = new RunControl({
       catalog: options.store.catalog,
       limits: this.limits,
       now: this.#now,
+      created: this.#created,
       onError: options.onError ?? (() => {}),
       closed: this.#closed.signal,
     });
@@ -100,7 +104,7 @@ export class Engine {
     checkIds(request.input);
     const known = { ...request, agentId };
     const key: LogKey = { namespace: request.namespace, id: request.input.threadId };
-    const info = () => newSession(key, agentId, this.#now());
+    const info = () => newSession(key, agentId, this.#created());
     const starting = this.#sessions.useOrCreate(key, info, async (session) => {
       const { run, joined } = await session.mutex.run(() => this.#runs.startOrJoin(session, known, agent));
       return { attachment: attachToRun(session, run, attach), joined };
@@ -161,14 +165,14 @@ export class Engine {
       });
     };
     if (await this.#sessions.exists(key)) throw exists();
-    const info = () => ({ ...newSession(key, "", this.#now()), options });
+    const info = () => ({ ...newSession(key, "", this.#created()), options });
     return this.#sessions.useOrCreate(key, info, (session) =>
       session.mutex.run(async () => {
         if (!session.isNew) throw exists();
         if (initialState === undefined) await session.saveInfo();
         else {
           const events = [{ type: "STATE_SNAPSHOT" as const, snapshot: initialState }];
-          await appendChange(session, { runId: newId(), origin: "state", events }, this.#now());
+          await appendChange(session, { runId: newId(), origin: "state", events }, this.#created());
         }
         return viewOf(session);
       }),
@@ -198,7 +202,7 @@ export class Engine {
 
   async #dropState(session: Session): Promise<void> {
     const events = [{ type: "STATE_SNAPSHOT" as const, snapshot: {} }];
-    await appendChange(session, { runId: newId(), origin: "state", events }, this.#now());
+    await appendChange(session, { runId: newId(), origin: "state", events }, this.#created());
   }
 
   /** Ends a run as cancelled; the intent is durable when this resolves. An ended run is returned as it is. */
@@ -253,13 +257,13 @@ function checkIds(input: RunRequest["input"]): void {
   }
 }
 
-function newSession(key: LogKey, agentId: string, now: number): SessionInfo {
+function newSession(key: LogKey, agentId: string, created: Created): SessionInfo {
   const { namespace, id: sessionId } = key;
   return {
     namespace,
     sessionId,
-    createTime: now,
-    updateTime: now,
+    ...created,
+    updateTime: created.createTime,
     agentId,
     state: "active",
     runCount: 0,

@@ -1,16 +1,16 @@
 import type { Context, Interrupt, JsonObject, ResumeEntry, Tool } from "@dragoman/agui";
 import type { CatalogEntry } from "@dragoman/event-log";
+import type { Created } from "./creation.ts";
 
 /** Where a run is in its life. */
 export type RunState = "queued" | "running" | "succeeded" | "failed" | "canceled" | "interrupted";
 
 /** A run as the catalog has it. Times are milliseconds since 1970. */
-export interface RunInfo {
+export interface RunInfo extends Created {
   readonly namespace: string;
   readonly sessionId: string;
   readonly runId: string;
   readonly agentId: string;
-  readonly createTime: number;
   readonly state: RunState;
   /** Hex of the fingerprint of its input; see {@link fingerprintOf}. */
   readonly fingerprint: string;
@@ -35,10 +35,9 @@ export interface RunInfo {
 }
 
 /** A session as the catalog has it, as of its last run boundary. */
-export interface SessionInfo {
+export interface SessionInfo extends Created {
   readonly namespace: string;
   readonly sessionId: string;
-  readonly createTime: number;
   readonly updateTime: number;
   readonly agentId: string;
   readonly state: "active" | "ended" | "expired";
@@ -62,13 +61,12 @@ export interface SessionOptions {
 }
 
 /** An interrupt as the catalog has it. */
-export interface InterruptInfo {
+export interface InterruptInfo extends Created {
   readonly namespace: string;
   readonly sessionId: string;
   /** The run that ended with it. With the id it is its key: ids are unique only per run. */
   readonly runId: string;
   readonly interrupt: Interrupt;
-  readonly createTime: number;
   readonly state: "open" | "decided";
   /** The answer, once decided. */
   readonly answer?: ResumeEntry;
@@ -89,7 +87,7 @@ export function readEntry<T extends RunInfo | SessionInfo | InterruptInfo>(entry
 }
 
 export function runEntry(run: RunInfo): CatalogEntry {
-  const { namespace, sessionId, runId, agentId, state, createTime } = run;
+  const { namespace, sessionId, runId, agentId, state, order } = run;
   return {
     namespace,
     kind: "run",
@@ -97,13 +95,13 @@ export function runEntry(run: RunInfo): CatalogEntry {
     id: runId,
     label: agentId,
     state,
-    order: createTime,
+    order,
     value: encode(run),
   };
 }
 
 export function sessionEntry(session: SessionInfo): CatalogEntry {
-  const { namespace, sessionId, agentId, state, createTime } = session;
+  const { namespace, sessionId, agentId, state, order } = session;
   return {
     namespace,
     kind: "session",
@@ -111,13 +109,13 @@ export function sessionEntry(session: SessionInfo): CatalogEntry {
     id: sessionId,
     label: agentId,
     state,
-    order: createTime,
+    order,
     value: encode(session),
   };
 }
 
 export function interruptEntry(info: InterruptInfo): CatalogEntry {
-  const { namespace, sessionId, runId, interrupt, state, createTime } = info;
+  const { namespace, sessionId, runId, interrupt, state, order } = info;
   const id = JSON.stringify([runId, interrupt.id]);
   return {
     namespace,
@@ -126,7 +124,7 @@ export function interruptEntry(info: InterruptInfo): CatalogEntry {
     id,
     label: interrupt.id,
     state,
-    order: createTime,
+    order,
     value: encode(info),
   };
 }

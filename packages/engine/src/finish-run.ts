@@ -1,6 +1,7 @@
 import type { RunErrorEvent, RunFinishedEvent } from "@dragoman/agui";
 import { FencedError, LimitError, StoreClosedError } from "@dragoman/event-log";
 import type { ActiveRun } from "./active-run.ts";
+import { orderOf } from "./creation.ts";
 import type { InterruptInfo, RunInfo, RunState } from "./entries.ts";
 import { type ExecuteContext, runErrorCodes } from "./execute-context.ts";
 import { countMessages } from "./reconcile-messages.ts";
@@ -107,7 +108,10 @@ function openedInterrupts(
   const known = new Set(session.openInterrupts.map((info) => info.interrupt.id));
   return event.outcome.interrupts
     .filter((interrupt) => !known.has(interrupt.id))
-    .map((interrupt) => ({ namespace, sessionId, runId, interrupt, createTime: now, state: "open" }));
+    .map((interrupt, index) => {
+      const created = { createTime: now, order: orderOf(now, index) };
+      return { namespace, sessionId, runId, interrupt, ...created, state: "open" };
+    });
 }
 
 function verdictOf(event: RunFinishedEvent | RunErrorEvent | undefined) {

@@ -1,6 +1,7 @@
 import type { Agent } from "@dragoman/agent";
 import type { Catalog } from "@dragoman/event-log";
 import { ActiveRun, type DisconnectPolicy } from "./active-run.ts";
+import type { Created } from "./creation.ts";
 import type { RunInfo } from "./entries.ts";
 import { EngineError, limitReached, quote, shuttingDown } from "./errors.ts";
 import type { ExecuteContext } from "./execute-context.ts";
@@ -17,6 +18,8 @@ export interface RunControlOptions {
   readonly catalog: Catalog;
   readonly limits: EngineLimits;
   readonly now: () => number;
+  /** Gives what is made its time and its place in lists. */
+  readonly created: () => Created;
   readonly onError: (error: unknown) => void;
   /** Aborts when the engine gives up. */
   readonly closed: AbortSignal;
@@ -62,7 +65,7 @@ export class RunControl {
     if (this.#isStopping) throw shuttingDown();
     const run = this.newRun(
       session,
-      newRun(session, request, fingerprint, agent, this.#options.now()),
+      newRun(session, request, fingerprint, agent, this.#options.created()),
       request.disconnect,
     );
     if (queue) await this.#enqueue(session, run, request, agent);
@@ -234,7 +237,7 @@ function newRun(
   request: RunRequest,
   fingerprint: string,
   agent: Agent,
-  now: number,
+  created: Created,
 ): RunInfo {
   const { input, agentId } = request;
   return {
@@ -242,7 +245,7 @@ function newRun(
     sessionId: session.sessionId,
     runId: input.runId,
     agentId,
-    createTime: now,
+    ...created,
     state: "running",
     fingerprint,
     inputRecord: 0,
