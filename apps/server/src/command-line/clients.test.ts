@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { createFaultProxy } from "@dragoman/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { mainFile } from "../testing/child-server.ts";
 import { jsonLines, linesOf, runCommand, startCommand } from "../testing/run-command.ts";
@@ -65,6 +66,18 @@ describe("dragoman run", () => {
       stdout: "",
       stderr: 'there is no agent "nobody" (AGENT_NOT_FOUND)\n',
     });
+  });
+
+  test("follows its run over whatever cuts the connection, and says nothing twice", async () => {
+    await using proxy = await createFaultProxy({ port: Number(new URL(server.url).port) });
+    const run = startCommand(["run", "demo", "count to 60 every 20 ms"], { DRAGOMAN_SERVER: proxy.url });
+    for (const place of ["10 11", "30 31"]) {
+      await run.printed(place);
+      proxy.cut();
+    }
+    const numbers = Array.from({ length: 60 }, (_, index) => index + 1);
+    expect(await run.ended).toMatchObject({ code: 0, stdout: `${numbers.join(" ")}\n` });
+    expect(proxy.acceptedCount).toBeGreaterThan(2);
   });
 
   test("a reader that has had enough is no failure", async () => {

@@ -10,10 +10,16 @@ export interface TestServer extends AsyncDisposable {
 }
 
 /** Starts the program as `dragoman serve` does, with the test agents. */
-export async function startTestServer(flags: ServeFlags = {}): Promise<TestServer> {
+export async function startTestServer(
+  flags: ServeFlags = {},
+  environment: Readonly<Record<string, string>> = {},
+): Promise<TestServer> {
   const errors: unknown[] = [];
-  const config = readConfig({ port: "0", memory: true, testAgents: true, drainMs: "500", ...flags }, {});
-  const program = await startProgram(config, {}, (error) => errors.push(error));
+  const config = readConfig(
+    { port: "0", memory: true, testAgents: true, drainMs: "500", ...flags },
+    environment,
+  );
+  const program = await startProgram(config, environment, (error) => errors.push(error));
   const close = () => program.close();
   return { url: program.address.url, errors, close, [Symbol.asyncDispose]: close };
 }
