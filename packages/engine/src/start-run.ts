@@ -155,6 +155,12 @@ async function decidedInterrupts(session: Session, request: RunRequest, context:
   return entries.map((entry) => readEntry<InterruptInfo>(entry));
 }
 
+/**
+ * Says that a snapshot has every activity there is, so that readers drop those that were cut. AG-UI knows no
+ * such word for reasoning: where none is left, readers keep what they had.
+ */
+const completeSnapshot = { "@ag-ui/client": { authoritativeActivityTypes: null } };
+
 function beginning(request: RunRequest, plan: Plan): AguiEvent[] {
   const { threadId, runId, parentRunId, resume } = request.input;
   const ids = { threadId, runId, ...(parentRunId !== undefined && { parentRunId }) };
@@ -171,7 +177,8 @@ function beginning(request: RunRequest, plan: Plan): AguiEvent[] {
       input: { ...ids, messages, ...answers },
     },
   ];
-  if (rewritten) events.push({ type: "MESSAGES_SNAPSHOT", messages: [...history] });
+  if (rewritten)
+    events.push({ type: "MESSAGES_SNAPSHOT", messages: [...history], metadata: completeSnapshot });
   if (plan.state.snapshot) events.push({ type: "STATE_SNAPSHOT", snapshot: plan.state.state });
   return events;
 }

@@ -155,4 +155,49 @@ describe.each(forms)("messages of the stock client over %s", (form) => {
     expect(new Set(agent.messages.map(({ role }) => role))).toContain("reasoning");
     await expectAgreement(agent);
   });
+
+  test("regenerate an answer that came with an activity", async () => {
+    const agent = stock({ agentId: "demo" });
+    for (const text of ["say hello", "plan a picnic", "say goodbye"]) await agent.say(text);
+    const asked = agent.messages.findIndex(({ content }) => content === "plan a picnic");
+    agent.setMessages(agent.messages.slice(0, asked + 1));
+    const run = await agent.go();
+    expect(run.error).toBeUndefined();
+    expect(typesOf(run.events).slice(0, 2)).toEqual(["RUN_STARTED", "MESSAGES_SNAPSHOT"]);
+    expect(agent.messages.map(({ role }) => role)).toEqual([
+      "user",
+      "assistant",
+      "user",
+      "activity",
+      "assistant",
+    ]);
+    await expectAgreement(agent);
+  });
+
+  test("regenerate an answer that came with reasoning, where there was some before", async () => {
+    const agent = stock({ agentId: "demo" });
+    for (const text of ["is 7 prime", "is 91 prime"]) await agent.say(text);
+    const asked = agent.messages.findIndex(({ content }) => content === "is 91 prime");
+    agent.setMessages(agent.messages.slice(0, asked + 1));
+    await agent.go();
+    expect(agent.messages.filter(({ role }) => role === "reasoning")).toHaveLength(2);
+    await expectAgreement(agent);
+  });
+
+  test("regenerate the very first answer", async () => {
+    const agent = stock({ agentId: "demo" });
+    await agent.say("plan a picnic");
+    agent.setMessages(agent.messages.slice(0, 1));
+    const run = await agent.go();
+    expect(run.error).toBeUndefined();
+    await expectAgreement(agent);
+  });
+
+  test("a conversation that is emptied and begun anew by the client goes on as a log", async () => {
+    const agent = stock();
+    await agent.say("one");
+    agent.setMessages([]);
+    await agent.say("two");
+    expect(lastGiven()).toEqual(["one", "I was given 1.", "two"]);
+  });
 });
