@@ -10,6 +10,11 @@ export interface CheckOptions {
    * as AG-UI's readers do. Otherwise they are problems.
    */
   dropUnknownMembers: boolean;
+  /**
+   * Whether null in place of an optional field means absent, as inputs may have it. Otherwise it is of the wrong
+   * type, as AG-UI 1.0 has it for events; values that AG-UI leaves open, and patch operations, may hold null.
+   */
+  nullIsAbsent: boolean;
   /** Look into values that AG-UI leaves open, for what has no binary form. */
   lookIntoValues: boolean;
 }
@@ -49,7 +54,7 @@ export class Checker {
     for (const field of described.fields) {
       const before = Object.hasOwn(result, field.name) ? result[field.name] : undefined;
       this.#path.push(field.name);
-      const after = this.#field(before, field);
+      const after = this.#field(before, field, described.open === true);
       this.#path.pop();
       if (after === DROP) return DROP;
       if (after === before) continue;
@@ -71,17 +76,24 @@ export class Checker {
     return result;
   }
 
-  #field(value: unknown, field: Field): unknown {
-    if (value === undefined || (value === null && !(field.kind === "value" && field.required))) {
+  #field(value: unknown, field: Field, isOpen: boolean): unknown {
+    if (value === undefined || (value === null && this.#isAbsent(field, isOpen))) {
       if (field.required) this.#report("required", "is required");
       return undefined;
     }
+    if (value === null && field.kind === "value" && !field.required) this.#report("type", "must not be null");
     const before = this.warnings.length;
     const result = this.#present(value, field);
     if (result !== DROP || field.required) return result;
     this.warnings.length = before;
     this.#warnDropped();
     return undefined;
+  }
+
+  /** Whether null in this field means that it is absent. */
+  #isAbsent(field: Field, isOpen: boolean): boolean {
+    if (field.kind === "value" && field.required) return false;
+    return this.#options.nullIsAbsent || isOpen || field.required === true;
   }
 
   #present(value: unknown, field: Field): unknown {

@@ -15,7 +15,7 @@ export function explainEvent(event: AguiEvent): InvalidEventError {
 
 /** Says why an object of this shape could not be encoded. */
 export function explainEntity(described: Shape | Union, entity: object): InvalidEventError {
-  const checker = new Checker({ dropUnknownMembers: false, lookIntoValues: true });
+  const checker = new Checker({ dropUnknownMembers: false, nullIsAbsent: true, lookIntoValues: true });
   checker.check(entity, described);
   const problem = checker.problems[0];
   return problem === undefined ? new InvalidEventError("", "cannot be encoded") : errorOf(problem);

@@ -16,9 +16,9 @@ export interface ParsedEvent {
 /**
  * Reads an event in AG-UI's JSON form, such as JSON.parse gives.
  *
- * As AG-UI's own reader does: null in place of an optional field means absent; properties and members of
- * unions that AG-UI 1.0 does not describe are left out with a warning; a described field of a wrong type or
- * out of its range is an error. Throws InvalidEventError, or UnknownEventTypeError for a type that AG-UI 1.0
+ * As AG-UI's own reader does: properties and members of unions that AG-UI 1.0 does not describe are left out
+ * with a warning; a described field of a wrong type or out of its range is an error, and so is null, which
+ * AG-UI 1.0 has for no optional field. What older dialects meant by null, `createUpgrader` knows. Throws InvalidEventError, or UnknownEventTypeError for a type that AG-UI 1.0
  * does not have.
  */
 export function parseEvent(value: unknown): ParsedEvent {
@@ -28,7 +28,7 @@ export function parseEvent(value: unknown): ParsedEvent {
   if (typeof type !== "string") throw new InvalidEventError("/type", `must be a string, not ${nameOf(type)}`);
   const described = EVENT_SHAPES.get(type);
   if (described === undefined) throw new UnknownEventTypeError(type);
-  const checker = new Checker({ dropUnknownMembers: true, lookIntoValues: false });
+  const checker = new Checker({ dropUnknownMembers: true, nullIsAbsent: false, lookIntoValues: false });
   const event = checker.check(value, described);
   const problem = checker.problems[0];
   if (problem !== undefined) throw errorOf(problem);

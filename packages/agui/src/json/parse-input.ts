@@ -51,7 +51,11 @@ export function checkRunAgentInput(value: unknown): Problem[] {
 }
 
 function readInput(value: unknown): { input: ParsedRunAgentInput; problems: Problem[] } {
-  const checker = new Checker({ dropUnknownMembers: isLaterVersion(value), lookIntoValues: true });
+  const checker = new Checker({
+    dropUnknownMembers: isLaterVersion(value),
+    nullIsAbsent: true,
+    lookIntoValues: true,
+  });
   const read = checker.check(value, RUN_AGENT_INPUT);
   const problems = [...checker.problems, ...idProblems(read)].slice(0, MAX_LISTED);
   const input = { ...read, tools: read.tools ?? [], context: read.context ?? [] };
