@@ -48,7 +48,8 @@ test("any event survives JSON, binary, JSON", () => {
       const given = JSON.parse(JSON.stringify(event)) as AguiEvent;
       const bytes = encodeEvent(given);
       expect(JSON.parse(JSON.stringify(decoder.decode(bytes)))).toEqual(afterBinary(given));
-      expect(Buffer.compare(bytes, stock(given))).toBe(0);
+      // Theirs leaves a key "__proto__" out; ours is a key like any other.
+      if (!JSON.stringify(given).includes('"__proto__"')) expect(Buffer.compare(bytes, stock(given))).toBe(0);
     }),
     { numRuns: 1000 },
   );
