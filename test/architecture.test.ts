@@ -74,7 +74,11 @@ function sourceFiles(folder: string): string[] {
 
 function importsOf(file: string): string[] {
   const text = readFileSync(join(root, file), "utf8");
-  const patterns = [/^(?:import|export)\b[^;"]*\bfrom\s+"([^"]+)"/gm, /\bimport\("([^"]+)"\)/g, /^import\s+"([^"]+)"/gm];
+  const patterns = [
+    /^(?:import|export)\b[^;"]*\bfrom\s+"([^"]+)"/gm,
+    /\bimport\("([^"]+)"\)/g,
+    /^import\s+"([^"]+)"/gm,
+  ];
   return patterns.flatMap((pattern) => [...text.matchAll(pattern)].map((match) => match[1] ?? ""));
 }
 
