@@ -71,7 +71,7 @@ export function readConfig(flags: ServeFlags, environment: Environment): ServeCo
   const [action, graceMs] = disconnectOf(flags.onDisconnect ?? "continue");
   return {
     host: flags.host ?? "127.0.0.1",
-    port: integer("--port", flags.port ?? environment.GRPC_PORT ?? String(portDefault), 0, 65_535),
+    port: portOf(flags, environment),
     dataFolder: dataFolderOf(flags),
     durability: oneOf("--durability", flags.durability ?? "process", ["process", "fsync"]),
     rpcEnabled: booleanOf("GRPC_ENABLED", environment.GRPC_ENABLED, true),
@@ -139,6 +139,12 @@ function file(name: string, path: string): Buffer {
     const code = error instanceof Error && "code" in error ? ` (${error.code})` : "";
     throw new UsageError(`${name} names ${path}, which cannot be read${code}.`);
   }
+}
+
+/** The port, and the name of what set it for the message where it is wrong. */
+function portOf(flags: ServeFlags, environment: Environment): number {
+  if (flags.port !== undefined) return integer("--port", flags.port, 0, 65_535);
+  return integer("GRPC_PORT", environment.GRPC_PORT || String(portDefault), 0, 65_535);
 }
 
 function agentOf(text: string): AgentConfig {
