@@ -1,9 +1,9 @@
 import type { Message } from "@ag-ui/client";
-import type { AguiEvent } from "@dragoman/agui";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { AguiEvent, RunAgentInput } from "@dragoman/agui";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { foldLog } from "../testing/fold-log.ts";
 import { readLog } from "../testing/http.ts";
-import { type RecordingAgent, startRecordingAgent } from "../testing/recording-agent.ts";
+import { countMessages, type RecordingAgent, startRecordingAgent } from "../testing/recording-agent.ts";
 import { forms, lastText, StockAgent, type StockOptions, typesOf } from "../testing/stock-agent.ts";
 import { startTestServer, type TestServer } from "../testing/test-server.ts";
 
@@ -17,6 +17,25 @@ beforeAll(async () => {
 afterAll(async () => {
   await server.close();
   await recorder[Symbol.asyncDispose]();
+});
+
+/** A turn with everything that a server adds to it. */
+const turn = ["user", "reasoning", "activity", "assistant"];
+function thoughtful({ runId }: RunAgentInput): AguiEvent[] {
+  const [why, plan, messageId] = [`why-${runId}`, `plan-${runId}`, `answer-${runId}`];
+  return [
+    { type: "REASONING_MESSAGE_START", messageId: why, role: "reasoning" },
+    { type: "REASONING_MESSAGE_CONTENT", messageId: why, delta: "Hm." },
+    { type: "REASONING_MESSAGE_END", messageId: why },
+    { type: "ACTIVITY_SNAPSHOT", messageId: plan, activityType: "PLAN", content: { tasks: [runId] } },
+    { type: "TEXT_MESSAGE_START", messageId, role: "assistant" },
+    { type: "TEXT_MESSAGE_CONTENT", messageId, delta: "So." },
+    { type: "TEXT_MESSAGE_END", messageId },
+  ];
+}
+
+beforeEach(() => {
+  recorder.script = countMessages;
 });
 
 /** What the agent was given last, as texts. */
@@ -148,48 +167,36 @@ describe.each(forms)("messages of the stock client over %s", (form) => {
   });
 
   test("activity and reasoning of earlier runs take no part in the matching", async () => {
-    const agent = stock({ agentId: "demo" });
-    for (const text of ["is 91 prime", "plan a picnic", "add milk to the list"]) {
+    const agent = stock();
+    recorder.script = thoughtful;
+    for (const text of ["one", "two", "three"]) {
       expect(typesOf((await agent.say(text)).events)).not.toContain("MESSAGES_SNAPSHOT");
     }
-    expect(new Set(agent.messages.map(({ role }) => role))).toContain("reasoning");
+    expect(agent.messages.map(({ role }) => role).slice(0, 4)).toEqual(turn);
     await expectAgreement(agent);
   });
 
-  test("regenerate an answer that came with an activity", async () => {
-    const agent = stock({ agentId: "demo" });
-    for (const text of ["say hello", "plan a picnic", "say goodbye"]) await agent.say(text);
-    const asked = agent.messages.findIndex(({ content }) => content === "plan a picnic");
+  test("regenerate: what came with the answer goes with it", async () => {
+    const agent = stock();
+    recorder.script = thoughtful;
+    for (const text of ["one", "two", "three"]) await agent.say(text);
+    const asked = agent.messages.findIndex(({ content }) => content === "two");
     agent.setMessages(agent.messages.slice(0, asked + 1));
     const run = await agent.go();
     expect(run.error).toBeUndefined();
     expect(typesOf(run.events).slice(0, 2)).toEqual(["RUN_STARTED", "MESSAGES_SNAPSHOT"]);
-    expect(agent.messages.map(({ role }) => role)).toEqual([
-      "user",
-      "assistant",
-      "user",
-      "activity",
-      "assistant",
-    ]);
+    expect(agent.messages.map(({ role }) => role)).toEqual([...turn, ...turn]);
     await expectAgreement(agent);
   });
 
-  test("regenerate an answer that came with reasoning, where there was some before", async () => {
-    const agent = stock({ agentId: "demo" });
-    for (const text of ["is 7 prime", "is 91 prime"]) await agent.say(text);
-    const asked = agent.messages.findIndex(({ content }) => content === "is 91 prime");
-    agent.setMessages(agent.messages.slice(0, asked + 1));
-    await agent.go();
-    expect(agent.messages.filter(({ role }) => role === "reasoning")).toHaveLength(2);
-    await expectAgreement(agent);
-  });
-
-  test("regenerate the very first answer", async () => {
-    const agent = stock({ agentId: "demo" });
-    await agent.say("plan a picnic");
+  test("regenerate the very first answer: its activity goes with it", async () => {
+    const agent = stock();
+    recorder.script = (input) => thoughtful(input).filter(({ type }) => !type.startsWith("REASONING"));
+    await agent.say("one");
     agent.setMessages(agent.messages.slice(0, 1));
     const run = await agent.go();
     expect(run.error).toBeUndefined();
+    expect(agent.messages.map(({ role }) => role)).toEqual(["user", "activity", "assistant"]);
     await expectAgreement(agent);
   });
 

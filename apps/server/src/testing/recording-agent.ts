@@ -43,7 +43,8 @@ export async function startRecordingAgent(): Promise<RecordingAgent> {
   return agent;
 }
 
-function countMessages({ runId, messages }: RunAgentInput): AguiEvent[] {
+/** Says how many messages it was given. */
+export function countMessages({ runId, messages }: RunAgentInput): AguiEvent[] {
   const messageId = `answer-${runId}`;
   return [
     { type: "TEXT_MESSAGE_START", messageId, role: "assistant" },
