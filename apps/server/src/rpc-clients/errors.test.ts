@@ -205,6 +205,34 @@ describe("RunAgent refuses", () => {
     expect(running?.state).toBe(RunState.RUNNING);
     await all.runs.cancelRun({ sessionId: session });
   });
+
+  test("more than a request may have", async () => {
+    const call = run(unique(), "r", { messages: [{ ...user("a"), content: "x".repeat(5 << 20) }] });
+    expect(await refusedCall(call)).toMatchObject({
+      code: Code.ResourceExhausted,
+      reason: "LIMIT_REACHED",
+      metadata: { limit: "readMaxBytes", value: String(4 << 20) },
+    });
+  });
+
+  test("to go on after the deadline that the caller set; the server says so, too", async () => {
+    const session = unique();
+    const body = { agentId: "script", input: { threadId: session, runId: "r", forwardedProps: held } };
+    const text = JSON.stringify(body);
+    const envelope = Buffer.alloc(5);
+    envelope.writeUInt32BE(Buffer.byteLength(text), 1);
+    const response = await fetch(`${server.url}/agent.v1.AGUIService/RunAgent`, {
+      method: "POST",
+      headers: { "content-type": "application/connect+json", "connect-timeout-ms": "300" },
+      body: Buffer.concat([envelope, Buffer.from(text)]),
+    });
+    const end = /\{"error":.*$/s.exec(await response.text())?.[0] ?? "{}";
+    expect(JSON.parse(end).error).toMatchObject({
+      code: "deadline_exceeded",
+      details: [{ debug: { reason: "DEADLINE_EXCEEDED" } }],
+    });
+    await all.runs.cancelRun({ sessionId: session });
+  });
 });
 
 describe("while a run is active, another one", () => {
