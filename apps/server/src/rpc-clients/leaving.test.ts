@@ -1,34 +1,22 @@
 import { Code } from "@connectrpc/connect";
-import { inputToMessage } from "@dragoman/agui";
 import { OnDisconnect } from "@dragoman/contract/agent/v1/run_options_pb";
 import { RunState } from "@dragoman/contract/orchestrator/v1/run_pb";
 import { waitUntil } from "@dragoman/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { postRun } from "../testing/http.ts";
-import { readStream, type StreamItem } from "../testing/read-stream.ts";
+import { readStream } from "../testing/read-stream.ts";
+import { held, isHeld, type RunOptions, runScript } from "../testing/script-run.ts";
 import { type Services, servicesOver } from "../testing/services.ts";
 import { startTestServer, type TestServer } from "../testing/test-server.ts";
 import { openWires, refusedCall, type Wires } from "../testing/wires.ts";
 
-const held = {
-  script: [
-    { type: "TEXT_MESSAGE_START", messageId: "m", role: "assistant" },
-    { type: "TEXT_MESSAGE_END", messageId: "m" },
-  ],
-  delayMs: 60_000,
-};
-const isOpen = ({ item }: Pick<StreamItem, "item">) =>
-  item.case === "event" && item.value.event.case === "textMessageStart";
-
-function start({ agui }: Services, threadId: string, options: object = {}, signal?: AbortSignal) {
-  const input = inputToMessage({ threadId, runId: "r", messages: [], forwardedProps: held });
-  return agui.runAgent({ agentId: "script", input, ...options }, signal && { signal });
-}
+const start = (all: Services, threadId: string, options: RunOptions = {}, signal?: AbortSignal) =>
+  runScript(all, threadId, "r", { forwardedProps: held }, options, signal);
 
 /** Starts a run and leaves it in the middle. */
-async function startAndLeave(all: Services, threadId: string, options: object = {}): Promise<void> {
+async function startAndLeave(all: Services, threadId: string, options: RunOptions = {}): Promise<void> {
   const leave = new AbortController();
-  await readStream(start(all, threadId, options, leave.signal), isOpen, leave);
+  await readStream(start(all, threadId, options, leave.signal), isHeld, leave);
 }
 
 async function stateOf({ runs }: Services, sessionId: string): Promise<RunState | undefined> {
@@ -95,7 +83,7 @@ describe("a run whose client leaves", () => {
         };
         void readStream(observe(), first).catch(() => {});
       });
-    await readStream(start(all, "observed", {}, leaving.signal), isOpen);
+    await readStream(start(all, "observed", {}, leaving.signal), isHeld);
     await attached();
     leaving.abort();
     await startAndLeave(all, "left alone");
@@ -121,7 +109,7 @@ describe("a server that stops", () => {
     );
     let closing: Promise<void> | undefined;
     const stream = await readStream(start(all, "active"), (item) => {
-      if (isOpen(item)) closing = server.close();
+      if (isHeld(item)) closing = server.close();
       return false;
     });
     expect(stream.kinds.slice(-2)).toEqual(["textMessageEnd", "runError"]);
@@ -143,7 +131,7 @@ describe("a server that stops", () => {
     let refusal: Promise<unknown> | undefined;
     let plain: Promise<Response> | undefined;
     await readStream(start(all, "active"), (item) => {
-      if (!isOpen(item)) return false;
+      if (!isHeld(item)) return false;
       void server.close();
       refusal = refusedCall(start(all, "late"));
       plain = postRun(`${server.url}/agents/script`, { threadId: "late", messages: [] });

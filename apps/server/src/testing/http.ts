@@ -56,7 +56,7 @@ export async function refusalOf(response: Response): Promise<Refusal> {
 }
 
 /** Reads a refusal out of a body. */
-export function parseRefusal(status: number, text: string): Refusal {
+function parseRefusal(status: number, text: string): Refusal {
   const body = JSON.parse(text) as { code: string; message: string; details?: { debug?: unknown }[] };
   const info = body.details?.map(({ debug }) => debug).find((debug) => debug && typeof debug === "object");
   const { reason, metadata } = (info ?? {}) as { reason?: string; metadata?: Record<string, string> };
