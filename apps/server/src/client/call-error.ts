@@ -30,7 +30,8 @@ function notServed(server: string, error: ConnectError): CommandError {
 
 /** Why nothing of the contract answered; undefined if something did. */
 function whyUnreachable(error: ConnectError, server: string): string | undefined {
-  const code = causeCodeOf(error);
+  const code = systemCodeOf(error);
+  const words = error.rawMessage.replace(/\s+/g, " ").trim();
   if (untrusted.has(code)) {
     return `The certificate of ${server} is signed by nobody that is trusted here. Name its authority with --ca.`;
   }
@@ -38,18 +39,22 @@ function whyUnreachable(error: ConnectError, server: string): string | undefined
     return `${server} wants a certificate of its clients. Show one with --cert and --key.`;
   }
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID" || code.startsWith("ERR_SSL_") || code === "EPROTO") {
-    return `No secure connection to ${server}: ${error.rawMessage.trim()}`;
+    return `No secure connection to ${server}: ${words}`;
   }
-  if (error.code === Code.Unavailable) {
-    return `No server answers at ${server} (${error.rawMessage}). Start one with \`dragoman serve\`, or name another with --server.`;
+  if (error.code === Code.Unavailable && code !== "") {
+    return `No server answers at ${server} (${words}). Start one with \`dragoman serve\`, or name another with --server.`;
   }
-  if (error.code !== Code.Canceled) return undefined;
+  if (error.code !== Code.Unavailable && error.code !== Code.Canceled) return undefined;
   const why = server.startsWith("https:")
     ? "It may trust no certificate of ours: show one that it knows with --cert and --key."
     : "If it serves TLS, its address begins with https.";
-  return `${server} closed the connection at once. ${why}`;
+  return `${server} closed the connection (${words}). ${why}`;
 }
 
-function causeCodeOf({ cause }: ConnectError): string {
-  return cause instanceof Error && "code" in cause ? String(cause.code) : "";
+/** The code of the system or of TLS that is behind an error; empty if there is none. */
+function systemCodeOf(error: ConnectError): string {
+  for (let cause: unknown = error.cause; cause instanceof Error; cause = cause.cause) {
+    if ("code" in cause && typeof cause.code === "string") return cause.code;
+  }
+  return "";
 }

@@ -124,13 +124,17 @@ describe("TLS", () => {
     const env = { DRAGOMAN_SERVER: server.url };
     const called = await runCommand(["run", "demo", "say hello", "--ca", pem.ca], env);
     expect(called).toMatchObject({ code: 0, stdout: "hello\n" });
-    const untrusted = await runCommand(["agents"], env);
-    expect(untrusted).toMatchObject({
-      code: 5,
-      stderr: expect.stringContaining("Name its authority with --ca"),
-    });
-    const plain = await runCommand(["agents"], { DRAGOMAN_SERVER: server.url.replace("https", "http") });
-    expect(plain).toMatchObject({ code: 5, stderr: expect.stringContaining("begins with https") });
+    for (const command of [["agents"], ["run", "demo", "hi"]]) {
+      const untrusted = await runCommand(command, env);
+      expect(untrusted).toMatchObject({
+        code: 5,
+        stderr: expect.stringContaining("Name its authority with --ca"),
+      });
+    }
+    for (const command of [["agents"], ["run", "demo", "hi"]]) {
+      const plain = await runCommand(command, { DRAGOMAN_SERVER: server.url.replace("https", "http") });
+      expect(plain).toMatchObject({ code: 5, stderr: expect.stringContaining("begins with https") });
+    }
     expect(await get(`${server.url}/healthz`, { ca: pem.ca })).toBe(200);
   });
 
@@ -142,8 +146,10 @@ describe("TLS", () => {
     const shown = ({ cert, key }: { cert: string; key: string }) => ["--cert", cert, "--key", key];
     const called = await runCommand(["run", "demo", "say hello", ...ca, ...shown(pem.client)], env);
     expect(called).toMatchObject({ code: 0, stdout: "hello\n" });
-    const nobody = await runCommand(["agents", ...ca], env);
-    expect(nobody).toMatchObject({ code: 5, stderr: expect.stringContaining("--cert and --key") });
+    for (const command of [["agents"], ["run", "demo", "hi"]]) {
+      const nobody = await runCommand([...command, ...ca], env);
+      expect(nobody).toMatchObject({ code: 5, stderr: expect.stringContaining("--cert and --key") });
+    }
     const stranger = await runCommand(["agents", ...ca, ...shown(pem.stranger)], env);
     expect(stranger).toMatchObject({ code: 5, stdout: "" });
     expect(stranger.stderr).toMatch(/^(No secure connection to )?https:\S+ .*\n$/);
