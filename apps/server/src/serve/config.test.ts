@@ -105,7 +105,7 @@ describe("what cannot be is refused, and says what to change", () => {
 
   test("GRPC_ENABLED and GRPC_PORT", () => {
     expect(refusal({}, { GRPC_ENABLED: "yes" })).toContain("GRPC_ENABLED takes true or false, not yes");
-    expect(refusal({}, { GRPC_PORT: "x" })).toContain("--port takes");
+    expect(refusal({}, { GRPC_PORT: "x" })).toContain("GRPC_PORT takes a whole number");
   });
 });
 
