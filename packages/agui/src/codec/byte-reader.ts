@@ -1,4 +1,5 @@
 import { MalformedEventError } from "./errors.ts";
+import { IdTable } from "./id-table.ts";
 import { StringTable } from "./string-table.ts";
 
 /** Wire types of protobuf. */
@@ -11,6 +12,7 @@ const FIXED32 = 5;
 
 /** Groups of unknown fields may nest so deep, as in other protobuf runtimes. */
 const MAX_GROUP_DEPTH = 100;
+const SHORT_STRING = 24;
 const NOTHING = new Uint8Array(0);
 
 /** Protobuf wire format out of an array of bytes. Never reads at or after `end`. */
@@ -22,6 +24,8 @@ export class ByteReader {
   readonly keys = new StringTable(true);
   /** Other strings that were read lately. */
   readonly texts = new StringTable();
+  /** Strings as long as ids are that were read lately. */
+  readonly ids = new IdTable();
   readonly #halves = new Int32Array(2);
   readonly #double = new Float64Array(this.#halves.buffer);
 
@@ -127,7 +131,9 @@ export class ByteReader {
     const end = this.lengthEnd();
     const start = this.position;
     this.position = end;
-    return this.texts.read(this.bytes, start, end);
+    return end - start > SHORT_STRING
+      ? this.ids.read(this.bytes, start, end)
+      : this.texts.read(this.bytes, start, end);
   }
 
   // The same for readers that keep the range themselves: they are told it. Afterwards the position is after what

@@ -1,3 +1,4 @@
+import { allocate } from "./allocate.ts";
 import { writeUtf8 } from "./native-strings.ts";
 
 /** Strings up to this many UTF-16 units are copied in a loop, which beats a call of the platform. */
@@ -7,6 +8,10 @@ const FEW_BYTES = 40;
 const INITIAL_BYTES = 1024;
 /** What one call of a method that writes numbers needs at most. */
 const NUMBER_BYTES = 16;
+
+// A string has one of many internal forms, and V8 looks up its methods anew for each once it has seen five of them.
+// This way it need not.
+const { charCodeAt } = String.prototype;
 
 /** Thrown by writers at a value that has no place on the wire. Callers turn it into an error with a path. */
 export class UnencodableError extends Error {}
@@ -18,7 +23,7 @@ export class ByteWriter {
   #view: DataView | undefined;
 
   constructor(initialBytes = INITIAL_BYTES) {
-    this.bytes = new Uint8Array(initialBytes);
+    this.bytes = allocate(initialBytes);
     this.#view = undefined;
   }
 
@@ -28,7 +33,7 @@ export class ByteWriter {
   }
 
   #grow(used: number, needed: number): void {
-    const grown = new Uint8Array(Math.max(this.bytes.length * 2, used + needed));
+    const grown = allocate(Math.max(this.bytes.length * 2, used + needed));
     grown.set(this.bytes.subarray(0, used));
     this.bytes = grown;
     this.#view = undefined;
@@ -110,7 +115,8 @@ export class ByteWriter {
 
   /** Gives a copy of what was written, and begins anew. */
   take(): Uint8Array<ArrayBuffer> {
-    const taken = this.bytes.slice(0, this.position);
+    const taken = allocate(this.position);
+    taken.set(this.bytes.subarray(0, this.position));
     this.position = 0;
     return taken;
   }
@@ -144,7 +150,7 @@ export class ByteWriter {
     bytes[at] = tag;
     if (length > SHORT_STRING) return this.#longStringAt(at, text);
     for (let i = 0; i < length; i++) {
-      const unit = text.charCodeAt(i);
+      const unit = charCodeAt.call(text, i);
       if (unit > 0x7f) return this.#longStringAt(at, text);
       bytes[start + i] = unit;
     }
@@ -166,7 +172,7 @@ export class ByteWriter {
     bytes[at + 2] = 0x0a;
     bytes[at + 3] = length;
     for (let i = 0; i < length; i++) {
-      const unit = key.charCodeAt(i);
+      const unit = charCodeAt.call(key, i);
       if (unit > 0x7f) return this.#longEntryAt(at, key);
       bytes[start + i] = unit;
     }

@@ -1,17 +1,19 @@
 import type { AguiEvent } from "../types.ts";
 import { BYTES_BEFORE_ID, findDelta, layoutAt } from "./delta-layout.ts";
-import { readUtf8 } from "./native-strings.ts";
-import { StringTable, sameBytes } from "./string-table.ts";
+import type { IdTable } from "./id-table.ts";
+import { StringTable } from "./string-table.ts";
 
 /**
- * Reads short deltas, nine events in ten, without the way through the description of their fields. It remembers
- * the last id, which the next delta most likely repeats.
+ * Reads short deltas, nine events in ten, without the way through the description of their fields.
  */
 export class DeltaReader {
-  #id = "";
-  #idLength = 0;
-  readonly #idBytes = new Uint8Array(0x80);
+  readonly #ids: IdTable;
   readonly #deltas = new StringTable();
+
+  /** @param ids The ids that were read lately. */
+  constructor(ids: IdTable) {
+    this.#ids = ids;
+  }
 
   /** Reads the event if it is a short delta. Undefined if it is not, or if the bytes are not an event at all. */
   read(bytes: Uint8Array, start: number, end: number): AguiEvent | undefined {
@@ -20,7 +22,7 @@ export class DeltaReader {
     const deltaStart = findDelta(bytes, start, end, layout);
     if (deltaStart === 0) return undefined;
     const idStart = start + layout.armTagBytes + BYTES_BEFORE_ID;
-    const id = this.#readId(bytes, idStart, bytes[idStart - 1]!);
+    const id = this.#ids.read(bytes, idStart, idStart + bytes[idStart - 1]!);
     const delta = this.#deltas.read(bytes, deltaStart, end);
     switch (layout.type) {
       case "TEXT_MESSAGE_CONTENT":
@@ -30,13 +32,5 @@ export class DeltaReader {
       case "REASONING_MESSAGE_CONTENT":
         return { type: "REASONING_MESSAGE_CONTENT", messageId: id, delta };
     }
-  }
-
-  #readId(bytes: Uint8Array, start: number, length: number): string {
-    if (length === this.#idLength && sameBytes(this.#idBytes, 0, bytes, start, length)) return this.#id;
-    this.#id = readUtf8(bytes, start, start + length);
-    this.#idLength = length;
-    for (let i = 0; i < length; i++) this.#idBytes[i] = bytes[start + i]!;
-    return this.#id;
   }
 }

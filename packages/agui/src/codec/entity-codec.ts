@@ -4,7 +4,7 @@ import { ByteReader } from "./byte-reader.ts";
 import { ByteWriter, UnencodableError } from "./byte-writer.ts";
 import { type MESSAGE, RUN_AGENT_INPUT } from "./entity-shapes.ts";
 import { completeInput } from "./event-decoder.ts";
-import { type Draft, emptyOf, readChatMessage, readFields } from "./read-fields.ts";
+import { type Draft, readChatMessage, readShape } from "./read-fields.ts";
 import { isUnion, type Shape, type Union } from "./shape.ts";
 import { type Loose, writeBody } from "./write-fields.ts";
 
@@ -24,14 +24,13 @@ export function encodeEntity(described: Shape | Union, entity: object): Uint8Arr
 /** Decodes an object of this shape, which is a message of its own or one of the roles of Message. */
 export function decodeEntity(described: Shape | typeof MESSAGE, bytes: Uint8Array): Draft {
   reader.reset(bytes, 0, bytes.length);
-  const draft = isUnion(described) ? readChatMessage(reader, bytes.length) : readShape(described);
+  const draft = isUnion(described) ? readChatMessage(reader, bytes.length) : readWhole(described);
   reader.release();
   return draft;
 }
 
-function readShape(described: Shape): Draft {
-  const draft = emptyOf(described);
-  readFields(reader, reader.end, described.wireByNumber, draft);
+function readWhole(described: Shape): Draft {
+  const draft = readShape(reader, reader.end, described, {});
   return described === RUN_AGENT_INPUT ? completeInput(draft) : draft;
 }
 

@@ -3,7 +3,7 @@ import { ByteReader, LENGTH } from "./byte-reader.ts";
 import { DeltaReader } from "./delta-reader.ts";
 import { MalformedEventError, UnknownEventTypeError } from "./errors.ts";
 import { BASE_FIELDS, EVENT_SHAPES_BY_ARM, type EventShape } from "./event-shapes.ts";
-import { type Draft, emptyOf, readField, readFields } from "./read-fields.ts";
+import { addDefaults, bitOf, type Draft, readField, readFields } from "./read-fields.ts";
 import { byNumber, wireFields } from "./wire-fields.ts";
 
 const BASE_TABLE = byNumber(
@@ -14,8 +14,8 @@ const BASE_EVENT = 1 * 8 + LENGTH;
 
 /** Decodes events, one after the other. It remembers strings that repeat, so keep one for each stream. */
 export class EventDecoder {
-  readonly #deltas = new DeltaReader();
   readonly #reader = new ByteReader();
+  readonly #deltas = new DeltaReader(this.#reader.ids);
 
   /** Decodes an agui.v1.Event. See `decodeEvent`. */
   decode(bytes: Uint8Array, start = 0, end = bytes.length): AguiEvent {
@@ -41,7 +41,7 @@ function readEvent(reader: ByteReader, end: number): AguiEvent {
     described ??= found;
     if (found !== undefined && described !== found) throw new MalformedEventError("two events in one");
     if (found !== undefined && (tag & 7) === LENGTH) {
-      draft ??= emptyOf(found, { type: undefined });
+      draft ??= { type: undefined };
       readBody(reader, reader.lengthEnd(), found, draft);
     } else {
       unknown ||= (tag & 7) === LENGTH;
@@ -57,6 +57,7 @@ function readEvent(reader: ByteReader, end: number): AguiEvent {
 /** Reads the fields of one event. Its base event lies flat in the draft, with the type as a number. */
 function readBody(reader: ByteReader, end: number, described: EventShape, draft: Draft): void {
   const outer = reader.end;
+  let seen = 0;
   reader.end = end;
   while (reader.position < end) {
     const tag = reader.tag();
@@ -64,10 +65,12 @@ function readBody(reader: ByteReader, end: number, described: EventShape, draft:
       draft.type ??= 0;
       readFields(reader, reader.lengthEnd(), BASE_TABLE, draft);
     } else {
+      seen |= bitOf(tag);
       readField(reader, described.wireByNumber[tag >>> 3], tag, draft);
     }
   }
   reader.end = outer;
+  if ((described.implied & ~seen) !== 0) addDefaults(described, draft);
 }
 
 function finish(described: EventShape, draft: Draft): AguiEvent {

@@ -1,6 +1,6 @@
 import type { AguiEvent } from "../types.ts";
 import { ByteWriter } from "./byte-writer.ts";
-import { DeltaWriter, MAX_DELTA_EVENT_BYTES } from "./delta-writer.ts";
+import { DELTA_ROOM, DeltaWriter } from "./delta-writer.ts";
 import { EVENT_SHAPES } from "./event-shapes.ts";
 import { writeAnyEvent } from "./write-event.ts";
 
@@ -18,9 +18,13 @@ export class EventEncoder {
 
   /** Encodes an event into bytes that nothing writes to again. See `encodeEvent`. */
   encode(event: AguiEvent): Uint8Array {
-    const slab = this.#freshSlab(MAX_DELTA_EVENT_BYTES);
+    const slab = this.#freshSlab(DELTA_ROOM);
     const start = slab.position;
-    if (this.#deltas.write(slab, event)) return viewOf(slab, start);
+    const end = this.#deltas.write(slab.bytes, start, event);
+    if (end > 0) {
+      slab.position = end;
+      return viewOf(slab, start);
+    }
     if (EVENT_SHAPES.get(event.type)?.flat === true) {
       writeAnyEvent(slab, event);
       return viewOf(slab, start);

@@ -1,6 +1,6 @@
 import type { AguiEvent } from "../types.ts";
 import { ByteWriter } from "./byte-writer.ts";
-import { DeltaWriter } from "./delta-writer.ts";
+import { DELTA_ROOM, DeltaWriter } from "./delta-writer.ts";
 import { MalformedEventError } from "./errors.ts";
 import { writeAnyEvent } from "./write-event.ts";
 
@@ -12,6 +12,8 @@ import { writeAnyEvent } from "./write-event.ts";
  */
 
 const ENVELOPE_BYTES = 5;
+/** What a frame takes at most before its event: envelope, sequence of nine bytes, tags, one byte of length. */
+const HEAD_ROOM = 20;
 /** An encoder that grew beyond this gives its memory back when its frames are taken. */
 const MAX_KEPT_BYTES = 1 << 20;
 /** Flag of an event that has only a JSON form. Such a frame stays on this side of RPC wires. */
@@ -31,32 +33,49 @@ export class FrameEncoder {
   append(sequence: number, event: AguiEvent): void {
     const writer = this.#writer;
     const start = writer.position;
+    writer.reserve(HEAD_ROOM + DELTA_ROOM);
+    const at = writeHead(writer.bytes, start, sequence, EVENT_TAG);
+    const end = this.#deltas.write(writer.bytes, at, event);
+    if (end > 0) {
+      writer.bytes[at - 1] = end - at;
+      writeLength(writer.bytes, start + 1, end - start - ENVELOPE_BYTES);
+      writer.position = end;
+    } else this.#appendAny(start, at, event);
+  }
+
+  #appendAny(start: number, at: number, event: AguiEvent): void {
+    const writer = this.#writer;
+    writer.position = at;
     try {
-      const at = beginFrame(writer, sequence, EVENT_TAG);
-      if (!this.#deltas.write(writer, event)) writeAnyEvent(writer, event);
-      endFrame(writer, start, at, 0);
+      writeAnyEvent(writer, event);
     } catch (error) {
       writer.position = start;
       throw error;
     }
+    endFrame(writer, start, at);
   }
 
   /** Adds an event that is encoded already. The bytes are taken as they are. */
   appendEncoded(sequence: number, eventBytes: Uint8Array): void {
     const writer = this.#writer;
     const start = writer.position;
-    const at = beginFrame(writer, sequence, EVENT_TAG);
+    writer.reserve(HEAD_ROOM);
+    const at = writeHead(writer.bytes, start, sequence, EVENT_TAG);
+    writer.position = at;
     writer.raw(eventBytes);
-    endFrame(writer, start, at, 0);
+    endFrame(writer, start, at);
   }
 
   /** Adds an event that has only a JSON form, as JSON text. Line breaks, which are white space there, become spaces. */
   appendJson(sequence: number, text: string): void {
     const writer = this.#writer;
     const start = writer.position;
-    const at = beginFrame(writer, sequence, JSON_TAG);
+    writer.reserve(HEAD_ROOM);
+    const at = writeHead(writer.bytes, start, sequence, JSON_TAG);
+    writer.bytes[start] = JSON_FLAG;
+    writer.position = at;
     writer.text(text.replace(LINE_BREAKS, " "));
-    endFrame(writer, start, at, JSON_FLAG);
+    endFrame(writer, start, at);
   }
 
   /** How many bytes `take` would give. */
@@ -72,18 +91,24 @@ export class FrameEncoder {
   }
 }
 
-/** Leaves room for the envelope and writes the stream item up to its event. Returns the place of its length. */
-function beginFrame(writer: ByteWriter, sequence: number, tag: number): number {
-  writer.reserve(ENVELOPE_BYTES + 1);
-  writer.position += ENVELOPE_BYTES;
-  writer.bytes[writer.position++] = SEQUENCE_TAG;
-  writer.varint(sequence);
-  return writer.beginTagged(tag);
+/**
+ * Writes a frame up to its event: room for the envelope, the sequence, the event's tag and one byte for its length.
+ * Returns where the event begins.
+ */
+function writeHead(bytes: Uint8Array, start: number, sequence: number, tag: number): number {
+  bytes[start] = 0;
+  let at = start + ENVELOPE_BYTES;
+  bytes[at++] = SEQUENCE_TAG;
+  let rest = sequence;
+  for (; rest > 0x7fffffff; rest = Math.floor(rest / 0x80)) bytes[at++] = (rest % 0x80) | 0x80;
+  for (; rest > 0x7f; rest >>>= 7) bytes[at++] = (rest & 0x7f) | 0x80;
+  bytes[at++] = rest;
+  bytes[at] = tag;
+  return at + 2;
 }
 
-function endFrame(writer: ByteWriter, start: number, at: number, flags: number): void {
-  writer.endLength(at);
-  writer.bytes[start] = flags;
+function endFrame(writer: ByteWriter, start: number, eventStart: number): void {
+  writer.endLength(eventStart - 1);
   writeLength(writer.bytes, start + 1, writer.position - start - ENVELOPE_BYTES);
 }
 

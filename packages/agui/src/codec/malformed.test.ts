@@ -155,6 +155,17 @@ describe("of protobuf", () => {
     });
   });
 
+  test("text that is missing is empty, whatever else is there", () => {
+    const base = "0a 02 08 0e";
+    for (const field of ["", "10 05", "92 02 01 73", "12 00"]) {
+      const length = (4 + field.replaceAll(" ", "").length / 2).toString(16).padStart(2, "0");
+      expect(decodeEvent(bytesOf(`7a ${length} ${base} ${field}`))).toStrictEqual({
+        type: "STEP_STARTED",
+        stepName: "",
+      });
+    }
+  });
+
   test("the last of several scalars and all of several messages count", () => {
     expect(decodeEvent(bytesOf("7a 0e 12 01 61 0a 02 08 03 0a 02 08 0e 12 01 73"))).toStrictEqual({
       type: "STEP_STARTED",

@@ -10,21 +10,30 @@ export type Draft = { [name: string]: unknown };
 
 const isVarint = (field: WireField): boolean => field.kind === "boolean" || field.kind === "integer";
 
-/** Reads the fields of a message up to `end` into an object, which starts with what the wire leaves out. */
+/**
+ * Reads the fields of a message up to `end` into an object. Returns which of them it has, as the bits of
+ * `bitOf`. The caller adds what the wire leaves out, see `addDefaults`.
+ */
 export function readFields(
   reader: ByteReader,
   end: number,
   table: readonly (WireField | undefined)[],
   draft: Draft,
-): void {
+): number {
   const outer = reader.end;
+  let seen = 0;
   reader.end = end;
   while (reader.position < end) {
     const tag = reader.tag();
+    seen |= bitOf(tag);
     readField(reader, table[tag >>> 3], tag, draft);
   }
   reader.end = outer;
+  return seen;
 }
+
+/** The bit of the field that a tag is for, if it is one that may be implied. */
+export const bitOf = (tag: number): number => ((tag & 7) === LENGTH && tag < 0x100 ? 1 << (tag >>> 3) : 0);
 
 /** Reads one field into an object, or skips it if it is not described or of another wire type. */
 export function readField(reader: ByteReader, field: WireField | undefined, tag: number, draft: Draft): void {
@@ -110,22 +119,25 @@ function readMessage(
 ): Draft | undefined {
   const end = reader.lengthEnd();
   if (!isUnion(described)) {
-    const draft = prior ?? emptyOf(described);
-    readFields(reader, end, described.wireByNumber, draft);
-    return draft;
+    return readShape(reader, end, described, prior ?? {});
   }
   if (described === PATCH_OPERATION) return readOperation(reader, end);
   if (described === MESSAGE) return readChatMessage(reader, end);
   return readArms(reader, end, described, prior);
 }
 
-/** What a message of this shape holds when nothing was written: text without presence is empty. */
-export function emptyOf(described: Shape, draft: Draft = {}): Draft {
-  for (const field of described.wire) {
-    if (field.kind === "string" && !field.present) draft[field.name] = "";
-    else if (field.kind === "messages" && field.required) draft[field.name] = [];
-  }
+/** Reads an object of this shape. */
+export function readShape(reader: ByteReader, end: number, described: Shape, draft: Draft): Draft {
+  const seen = readFields(reader, end, described.wireByNumber, draft);
+  if ((described.implied & ~seen) !== 0) addDefaults(described, draft);
   return draft;
+}
+
+/** Adds what the wire leaves out: text without presence that is empty, and lists without items. */
+export function addDefaults(described: Shape, draft: Draft): void {
+  for (const { name, kind, number } of described.wire) {
+    if ((described.implied & (1 << number)) !== 0) draft[name] ??= kind === "string" ? "" : [];
+  }
 }
 
 /** Reads a oneof of messages, whose field in use says which variant it is. */
@@ -147,8 +159,8 @@ function readArms(
     }
     const [type, armShape] = variant;
     if (draft !== undefined && draft.type !== type) throw new MalformedEventError("a part of two kinds");
-    draft ??= emptyOf(armShape, { type });
-    readFields(reader, reader.lengthEnd(), armShape.wireByNumber, draft);
+    draft ??= { type };
+    readShape(reader, reader.lengthEnd(), armShape, draft);
   }
   reader.end = outer;
   return hasUnknownSource(draft) ? undefined : draft;

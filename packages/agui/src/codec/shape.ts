@@ -3,7 +3,7 @@
  * strict reading of JSON, so that the two cannot disagree.
  */
 
-import { byNumber, type WireField, wireFields } from "./wire-fields.ts";
+import { byNumber, impliedOf, type WireField, wireFields } from "./wire-fields.ts";
 
 /** A property of an object. `number` is the field number of the protobuf message that carries it. */
 export type Field =
@@ -71,6 +71,8 @@ export interface Shape {
   wire: readonly WireField[];
   /** The same by number. */
   wireByNumber: readonly (WireField | undefined)[];
+  /** The bits of the numbers of fields that are there even if the wire has nothing of them. */
+  implied: number;
   /** The number of the oneof field that holds it, where its union is a oneof. */
   arm: number;
   /** Whether other properties are legal and to be left alone. */
@@ -91,7 +93,16 @@ export function isUnion(described: Shape | Union): described is Union {
 
 export const shape = (name: string, fields: readonly Field[], arm = 0, open = false): Shape => {
   const wire = wireFields(fields);
-  return { name, fields, names: namesOf(fields), wire, wireByNumber: byNumber(wire), arm, open };
+  return {
+    name,
+    fields,
+    names: namesOf(fields),
+    wire,
+    wireByNumber: byNumber(wire),
+    implied: impliedOf(wire),
+    arm,
+    open,
+  };
 };
 /** The names of these fields, and of a tag. */
 export const namesOf = (fields: readonly Field[], ...tag: string[]): ReadonlySet<string> =>

@@ -14,6 +14,7 @@ const SLOTS = 2048;
 export class StringTable {
   readonly #keys: boolean;
   readonly #strings: string[] = new Array(SLOTS).fill("");
+  readonly #lengths = new Uint8Array(SLOTS);
   readonly #bytes = new Uint8Array(SLOTS * MAX_LENGTH);
   /** For each slot the one that was read after it last: keys come in the same order again and again. */
   readonly #next = new Uint16Array(SLOTS);
@@ -28,10 +29,9 @@ export class StringTable {
   readNext(bytes: Uint8Array, start: number, end: number): string {
     const length = end - start;
     const guess = this.#next[this.#last]!;
-    const known = this.#strings[guess]!;
-    if (known.length === length && sameBytes(this.#bytes, guess * MAX_LENGTH, bytes, start, length)) {
+    if (this.#lengths[guess] === length && sameBytes(this.#bytes, guess * MAX_LENGTH, bytes, start, length)) {
       this.#last = guess;
-      return known;
+      return this.#strings[guess]!;
     }
     return this.read(bytes, start, end);
   }
@@ -51,9 +51,8 @@ export class StringTable {
       this.#next[this.#last] = slot;
       this.#last = slot;
     }
-    const known = this.#strings[slot]!;
-    if (known.length === length && sameBytes(this.#bytes, slot * MAX_LENGTH, bytes, start, length)) {
-      return known;
+    if (this.#lengths[slot] === length && sameBytes(this.#bytes, slot * MAX_LENGTH, bytes, start, length)) {
+      return this.#strings[slot]!;
     }
     return this.#remember(bytes, start, length, slot);
   }
@@ -62,6 +61,7 @@ export class StringTable {
     const made = shortAscii(bytes, start, length);
     const text = this.#keys ? internalized(made) : made;
     this.#strings[slot] = text;
+    this.#lengths[slot] = length;
     for (let i = 0; i < length; i++) this.#bytes[slot * MAX_LENGTH + i] = bytes[start + i]!;
     return text;
   }
@@ -75,12 +75,7 @@ export function sameBytes(
   bStart: number,
   length: number,
 ): boolean {
-  let i = 0;
-  for (; i + 3 < length; i += 4) {
-    if (a[aStart + i] !== b[bStart + i] || a[aStart + i + 1] !== b[bStart + i + 1]) return false;
-    if (a[aStart + i + 2] !== b[bStart + i + 2] || a[aStart + i + 3] !== b[bStart + i + 3]) return false;
-  }
-  for (; i < length; i++) if (a[aStart + i] !== b[bStart + i]) return false;
+  for (let i = 0; i < length; i++) if (a[aStart + i] !== b[bStart + i]) return false;
   return true;
 }
 

@@ -49,3 +49,14 @@ export function byNumber(fields: readonly WireField[]): readonly (WireField | un
   for (const field of fields) table[field.number] = field;
   return table;
 }
+
+/** The bits of the numbers of fields that the wire leaves out when they are empty: text and required lists. */
+export function impliedOf(fields: readonly WireField[]): number {
+  let bits = 0;
+  for (const field of fields) {
+    const isText = field.kind === "string" && !field.present;
+    const isList = field.kind === "messages" && field.required;
+    if (isText || isList) bits |= 1 << field.number;
+  }
+  return bits;
+}
