@@ -27,7 +27,7 @@ export interface EngineOptions {
   readonly limits?: Partial<EngineLimits>;
   /** The clock, in milliseconds since 1970. Default Date.now. */
   readonly now?: () => number;
-  /** Takes what nobody waits for, such as a queued run that cannot begin. Default: nobody. */
+  /** Takes what nobody waits for, such as a queued run that cannot begin or a session that cannot be recovered. */
   readonly onError?: (error: unknown) => void;
 }
 
@@ -50,7 +50,8 @@ export interface SessionView {
 }
 
 /**
- * Opens an engine on a store. Every run that a crash left open is ended or goes on before this resolves.
+ * Opens an engine on a store. Every run that a crash left open is ended or goes on before this resolves, or
+ * before its session can be used: see {@link EngineLimits.recoveryTimeoutMs}.
  */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const engine = new Engine(options);
@@ -65,6 +66,7 @@ export class Engine {
   readonly #agents: AgentSource;
   readonly #sessions: Sessions;
   readonly #now: () => number;
+  readonly #onError: (error: unknown) => void;
   readonly #created: () => Created;
   readonly #closed = new AbortController();
   readonly #runs: RunControl;
@@ -79,13 +81,14 @@ export class Engine {
     this.#agents = options.agents;
     this.#sessions = new Sessions(options.store, this.limits);
     this.#now = options.now ?? Date.now;
+    this.#onError = options.onError ?? (() => {});
     this.#created = creationClock(this.#now);
     this.#runs = new RunControl({
       catalog: options.store.catalog,
       limits: this.limits,
       now: this.#now,
       created: this.#created,
-      onError: options.onError ?? (() => {}),
+      onError: this.#onError,
       closed: this.#closed.signal,
     });
   }
@@ -218,11 +221,17 @@ export class Engine {
 
   /** Ends or goes on with every run that a crash left open. Called once, by {@link openEngine}. */
   async recover(): Promise<void> {
-    await recoverRuns(this.#store.catalog, this.#sessions, this.#runs.executeContext(), (session, queued) => {
-      const run = this.#runs.newRun(session, queued.info, { action: "continue", graceMs: 0 });
-      session.queue.push(run);
-      const agent = this.#agents.find(queued.info.agentId)?.agent;
-      void this.#runs.beginInTurn(session, run, { ...queued.request, ifActive: "queue" }, agent);
+    await recoverRuns({
+      catalog: this.#store.catalog,
+      sessions: this.#sessions,
+      context: this.#runs.executeContext(),
+      onError: this.#onError,
+      requeue: (session, queued) => {
+        const run = this.#runs.newRun(session, queued.info, { action: "continue", graceMs: 0 });
+        session.queue.push(run);
+        const agent = this.#agents.find(queued.info.agentId)?.agent;
+        void this.#runs.beginInTurn(session, run, { ...queued.request, ifActive: "queue" }, agent);
+      },
     });
   }
 

@@ -22,6 +22,11 @@ export interface EngineLimits {
   readonly runTimeoutMs: number;
   /** How long a run may send nothing, in milliseconds. Default 1 hour. */
   readonly runIdleTimeoutMs: number;
+  /**
+   * How long opening waits for the sessions that a crash left open, in milliseconds; the rest is recovered beside
+   * the work, and refuses calls until it is. Default 30 seconds.
+   */
+  readonly recoveryTimeoutMs: number;
 }
 
 const defaults: EngineLimits = {
@@ -36,6 +41,7 @@ const defaults: EngineLimits = {
   idleSessionsMax: 1_000,
   runTimeoutMs: 24 * 60 * 60 * 1000,
   runIdleTimeoutMs: 60 * 60 * 1000,
+  recoveryTimeoutMs: 30_000,
 };
 
 /** Completes and checks limits. Throws a RangeError for one that is not a positive integer. */

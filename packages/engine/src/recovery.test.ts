@@ -177,3 +177,77 @@ test("a run that is just beginning when a server stops ends like any other", asy
   const seen = await readAll((await starting).attachment);
   expect(seen.at(-1)?.event).toMatchObject({ type: "RUN_ERROR", code: "SERVER_SHUTDOWN" });
 });
+
+/** Leaves a run open in each of two sessions, as kill -9 does. */
+async function twoOpenSessions(): Promise<Store> {
+  const { engine, store } = await engineWith(heldAgent());
+  for (const threadId of ["t", "healthy"]) {
+    const { attachment } = await engine.start(request({ ...input("r1"), threadId }), attach());
+    await readAll(attachment, 3);
+  }
+  return store;
+}
+
+const healthyKey = { ...key, id: "healthy" };
+
+test("a log that cannot be read closes its own session only, and is reported", async () => {
+  const store = await twoOpenSessions();
+  const { epoch, headSequence } = await store.log.acquire(key);
+  const poison = {
+    firstSequence: headSequence + 1,
+    lastSequence: headSequence + 1,
+    bytes: new Uint8Array(9),
+  };
+  await store.log.append(key, { epoch, chunks: [poison], records: [], catalog: [] });
+  const errors: unknown[] = [];
+  const { engine } = await engineWith(echoAgent(), { store, onError: (error) => errors.push(error) });
+  expect((await engine.getRun(healthyKey, "r1")).state).toBe("failed");
+  expect(errors.map(String)).toEqual([expect.stringContaining('"t" could not be recovered')]);
+  const refusal = { reason: "STORAGE_UNAVAILABLE", metadata: { session_id: "t" } };
+  await expect(engine.getSession(key)).rejects.toMatchObject(refusal);
+  await expect(engine.start(request(input("r2")), attach())).rejects.toMatchObject(refusal);
+  await expect(engine.createSession(key)).rejects.toMatchObject(refusal);
+  expect(await store.log.head(key)).toMatchObject({ headSequence: headSequence + 1, epoch });
+});
+
+test("a run in the catalog that cannot be read closes its own session only", async () => {
+  const store = await twoOpenSessions();
+  const entry = await store.catalog.get({ namespace: "default", kind: "run", parent: "t", id: "r1" });
+  if (!entry) throw new Error("the run is not in the catalog");
+  await store.catalog.put([{ put: { ...entry, value: new Uint8Array([0x7b]) } }]);
+  const errors: unknown[] = [];
+  const { engine } = await engineWith(echoAgent(), { store, onError: (error) => errors.push(error) });
+  expect(errors).toHaveLength(1);
+  await expect(engine.getSession(key)).rejects.toMatchObject({ reason: "STORAGE_UNAVAILABLE" });
+  expect((await engine.getRun(healthyKey, "r1")).state).toBe("failed");
+});
+
+test("opening waits no longer than recoveryTimeoutMs; the session that takes longer opens when it is done", async () => {
+  const store = await twoOpenSessions();
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const read: Store["log"]["read"] = async (logKey, options) => {
+    if (logKey.id === "t") await released;
+    return store.log.read(logKey, options);
+  };
+  const log = new Proxy(store.log, {
+    get: (target, name) => (name === "read" ? read : Reflect.get(target, name).bind?.(target)),
+  });
+  const errors: unknown[] = [];
+  const { engine } = await engineWith(echoAgent(), {
+    store: { ...store, catalog: store.catalog, log },
+    limits: { recoveryTimeoutMs: 100 },
+    onError: (error) => errors.push(error),
+  });
+  expect(errors.map(String)).toEqual([expect.stringContaining("100 ms (recoveryTimeoutMs)")]);
+  await expect(engine.start(request(input("r2")), attach())).rejects.toMatchObject({
+    reason: "STORAGE_UNAVAILABLE",
+  });
+  const healthy = await runToEnd(engine, { ...input("r2"), threadId: "healthy" });
+  expect(types(healthy).at(-1)).toBe("RUN_FINISHED");
+  release();
+  await expect.poll(() => engine.getRun(key, "r1").catch(() => undefined)).toMatchObject({ state: "failed" });
+  expect(types(await runToEnd(engine, input("r2"))).at(-1)).toBe("RUN_FINISHED");
+});

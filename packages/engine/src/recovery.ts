@@ -1,7 +1,8 @@
 import type { Message } from "@dragoman/agui";
-import type { Catalog, LogKey } from "@dragoman/event-log";
+import type { Catalog, CatalogEntry, LogKey } from "@dragoman/event-log";
 import { ActiveRun } from "./active-run.ts";
 import { type RunInfo, readEntry } from "./entries.ts";
+import { EngineError, quote } from "./errors.ts";
 import { type ExecuteContext, runErrorCodes } from "./execute-context.ts";
 import { finishRun } from "./finish-run.ts";
 import { decodeRecord } from "./records.ts";
@@ -15,8 +16,29 @@ export interface QueuedRun {
   readonly request: RunRequest;
 }
 
+/** What recovery needs. */
+export interface RecoveryOptions {
+  readonly catalog: Catalog;
+  readonly sessions: Sessions;
+  readonly context: ExecuteContext;
+  /** Takes a run that had not begun, in the order of the queue. */
+  readonly requeue: (session: Session, run: QueuedRun) => void;
+  /** Is told of every session that could not be recovered, and of what takes too long. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** The runs of one session that a crash left open, or why they cannot be known. */
+interface OpenSession {
+  readonly key: LogKey;
+  readonly runs: RunInfo[];
+  unreadable?: unknown;
+}
+
 const parallelSessions = 16;
 const runsPerPage = 1_000;
+const namedSessionsMax = 10;
+/** What a timer of Node can wait at most. */
+const longestTimerMs = 2_147_483_647;
 const lost = {
   code: runErrorCodes.nodeLost,
   message: "The server stopped while the run was active; nobody knows how far the agent got.",
@@ -26,55 +48,113 @@ const lost = {
  * Ends every run that the catalog shows as running: what is open is closed, and RUN_ERROR says that its node
  * was lost, or RUN_FINISHED that it was cancelled where that was the durable intent. Runs that had not begun
  * are handed to `requeue`, oldest first.
+ *
+ * A session is closed to everybody until it is recovered. One that cannot be is reported and stays closed, as it
+ * is; the others do not notice. Resolves when all are done, or after `recoveryTimeoutMs`: the rest goes on.
  */
-export async function recoverRuns(
-  catalog: Catalog,
-  sessions: Sessions,
-  context: ExecuteContext,
-  requeue: (session: Session, run: QueuedRun) => void,
-): Promise<void> {
-  const open = await openRuns(catalog);
-  const bySession = new Map<string, RunInfo[]>();
-  for (const run of open) {
-    const key = JSON.stringify([run.namespace, run.sessionId]);
-    bySession.set(key, [...(bySession.get(key) ?? []), run]);
-  }
-  const waiting = [...bySession.values()];
+export async function recoverRuns(options: RecoveryOptions): Promise<void> {
+  const { sessions, context, onError } = options;
+  const open = await openSessions(options.catalog);
+  for (const { key } of open) sessions.bar(key, isRecovering(key));
+  const undone = new Set(open);
+  const waiting = open.values();
   const work = async () => {
-    for (let runs = waiting.shift(); runs; runs = waiting.shift())
-      await recoverSession(sessions, runs, context, requeue);
+    for (const session of waiting) {
+      if (context.closed.aborted) return;
+      await recoverOrBar(session, options);
+      undone.delete(session);
+    }
   };
-  await Promise.all(Array.from({ length: parallelSessions }, work));
+  const all = Promise.all(Array.from({ length: parallelSessions }, work));
+  if (await endsWithin(all, context.limits.recoveryTimeoutMs)) return;
+  onError(takesTooLong([...undone], context.limits.recoveryTimeoutMs));
 }
 
-async function openRuns(catalog: Catalog): Promise<RunInfo[]> {
-  const runs: RunInfo[] = [];
+/** Recovers a session and lets everybody use it, or reports why it stays closed. */
+async function recoverOrBar(open: OpenSession, options: RecoveryOptions): Promise<void> {
+  const { sessions, context, onError } = options;
+  const { key } = open;
+  try {
+    if (open.unreadable !== undefined) throw open.unreadable;
+    await sessions.useBarred(key, (session) => recoverSession(session, open.runs, options));
+    sessions.unbar(key);
+  } catch (error) {
+    if (context.closed.aborted) return;
+    sessions.bar(key, isBroken(key));
+    onError(
+      new Error(`the session ${quote(key.id)} could not be recovered and is left as it is`, { cause: error }),
+    );
+  }
+}
+
+async function openSessions(catalog: Catalog): Promise<OpenSession[]> {
+  const sessions = new Map<string, OpenSession>();
   const query = { kind: "run", states: ["running", "queued"], limit: runsPerPage };
   // A page may be short because its entries are large: only an empty one is the end.
   for (let page = await catalog.list(query); page.length > 0; ) {
-    runs.push(...page.map((entry) => readEntry<RunInfo>(entry)));
+    for (const entry of page) addRun(sessions, entry);
     const last = page[page.length - 1];
     page = last ? await catalog.list({ ...query, after: last }) : [];
   }
-  return runs.sort((a, b) => a.createTime - b.createTime || a.inputRecord - b.inputRecord);
+  for (const { runs } of sessions.values())
+    runs.sort((a, b) => a.createTime - b.createTime || a.inputRecord - b.inputRecord);
+  return [...sessions.values()];
 }
 
+function addRun(sessions: Map<string, OpenSession>, entry: CatalogEntry): void {
+  const { namespace, parent: id } = entry;
+  const name = JSON.stringify([namespace, id]);
+  const session: OpenSession = sessions.get(name) ?? { key: { namespace, id }, runs: [] };
+  sessions.set(name, session);
+  try {
+    session.runs.push(readEntry<RunInfo>(entry));
+  } catch (error) {
+    session.unreadable = error;
+  }
+}
+
+/** Reads everything first, so that a session that cannot be recovered is left as it is. */
 async function recoverSession(
-  sessions: Sessions,
+  session: Session,
   runs: readonly RunInfo[],
-  context: ExecuteContext,
-  requeue: (session: Session, run: QueuedRun) => void,
+  { context, requeue }: RecoveryOptions,
 ): Promise<void> {
-  const first = runs[0];
-  if (!first) return;
-  const key: LogKey = { namespace: first.namespace, id: first.sessionId };
-  await sessions.use(key, async (session) => {
-    for (const info of runs) if (info.state === "running") await endLostRun(session, info, context);
-    for (const info of runs) {
-      if (info.state !== "queued") continue;
-      requeue(session, { info, request: await readRequest(session, info) });
-    }
+  const queued: QueuedRun[] = [];
+  for (const info of runs) {
+    if (info.state === "queued") queued.push({ info, request: await readRequest(session, info) });
+  }
+  for (const info of runs) if (info.state === "running") await endLostRun(session, info, context);
+  for (const run of queued) requeue(session, run);
+}
+
+function isRecovering({ id }: LogKey): EngineError {
+  const message = `the session ${quote(id)} is still being recovered after a restart: try again in a moment`;
+  return new EngineError("STORAGE_UNAVAILABLE", message, { session_id: id });
+}
+
+function isBroken({ id }: LogKey): EngineError {
+  const message = `the session ${quote(id)} could not be recovered after a restart: look at the server's log`;
+  return new EngineError("STORAGE_UNAVAILABLE", message, { session_id: id });
+}
+
+function takesTooLong(open: readonly OpenSession[], timeoutMs: number): Error {
+  const ids = open.slice(0, namedSessionsMax).map(({ key }) => quote(key.id));
+  const more = open.length > ids.length ? ` and ${open.length - ids.length} more` : "";
+  return new Error(
+    `recovery took longer than ${timeoutMs} ms (recoveryTimeoutMs) and goes on beside the server, ` +
+      `which refuses calls to ${ids.join(", ")}${more} until then`,
+  );
+}
+
+/** Whether a promise resolves in time. Rejects if it does so in time. */
+async function endsWithin(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, Math.min(timeoutMs, longestTimerMs), false);
   });
+  const ended = await Promise.race([promise.then(() => true), timeout]);
+  clearTimeout(timer);
+  return ended;
 }
 
 async function endLostRun(session: Session, info: RunInfo, context: ExecuteContext): Promise<void> {

@@ -1,6 +1,6 @@
 import type { LogKey, Store } from "@dragoman/event-log";
 import type { SessionInfo } from "./entries.ts";
-import { sessionNotFound } from "./errors.ts";
+import { type EngineError, sessionNotFound } from "./errors.ts";
 import type { EngineLimits } from "./limits.ts";
 import { Session } from "./session.ts";
 
@@ -9,6 +9,12 @@ interface Entry {
   /** How many tasks hold it, counted before it is even open. */
   holds: number;
 }
+
+type HoldArguments<T> = [
+  key: LogKey,
+  info: (() => SessionInfo) | undefined,
+  task: (session: Session | undefined) => Promise<T> | T,
+];
 
 /**
  * The sessions of an engine that are in memory; others are opened when somebody asks for them.
@@ -19,6 +25,8 @@ export class Sessions {
   readonly #store: Store;
   readonly #limits: EngineLimits;
   readonly #entries = new Map<string, Entry>();
+  /** Sessions that nobody may use now, and what is said to those who try. */
+  readonly #barred = new Map<string, EngineError>();
 
   constructor(store: Store, limits: EngineLimits) {
     this.#store = store;
@@ -50,6 +58,24 @@ export class Sessions {
     return this.#hold(key, undefined, (session) => session !== undefined);
   }
 
+  /** Refuses every use of a session with an error. */
+  bar(key: LogKey, error: EngineError): void {
+    this.#barred.set(idOf(key), error);
+  }
+
+  /** Lets a session be used again. */
+  unbar(key: LogKey): void {
+    this.#barred.delete(idOf(key));
+  }
+
+  /** Uses a session that is barred, to make it fit for use. Rejects with SESSION_NOT_FOUND. */
+  useBarred<T>(key: LogKey, task: (session: Session) => Promise<T>): Promise<T> {
+    return this.#holdAnyway(key, undefined, (session) => {
+      if (!session) throw sessionNotFound(key.id);
+      return task(session);
+    });
+  }
+
   /** The sessions that are in memory. */
   async loaded(): Promise<Session[]> {
     const all = await Promise.all(
@@ -58,11 +84,13 @@ export class Sessions {
     return all.filter((session) => session !== undefined);
   }
 
-  async #hold<T>(
-    key: LogKey,
-    info: (() => SessionInfo) | undefined,
-    task: (session: Session | undefined) => Promise<T> | T,
-  ): Promise<T> {
+  async #hold<T>(...[key, info, task]: HoldArguments<T>): Promise<T> {
+    const refusal = this.#barred.get(idOf(key));
+    if (refusal) throw refusal;
+    return this.#holdAnyway(key, info, task);
+  }
+
+  async #holdAnyway<T>(...[key, info, task]: HoldArguments<T>): Promise<T> {
     const id = idOf(key);
     const entry = this.#entryOf(id, key);
     entry.holds++;
