@@ -2,7 +2,8 @@ import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/conn
 import { type AgentClient, agentClientOn } from "./agent-client.ts";
 import { createEventTransport, type EventTransportOptions } from "./event-transport.ts";
 import { createFetchClient } from "./fetch-client.ts";
-import { type HeaderSource, headerInterceptor } from "./headers.ts";
+import type { HeaderSource } from "./headers.ts";
+import { stockInterceptors } from "./stock-interceptors.ts";
 
 /** Where the services are and how they are spoken to by `fetch`. */
 export interface AgentClientOptions
@@ -28,7 +29,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     transport: createTransport({
       baseUrl,
       useBinaryFormat: true,
-      interceptors: headers === undefined ? [] : [headerInterceptor(headers)],
+      interceptors: stockInterceptors(headers),
       fetch: (input, init) =>
         fetchFunction(input, credentials === undefined ? init : { ...init, credentials }),
     }),

@@ -11,6 +11,15 @@ const untrusted: ReadonlySet<string> = new Set([
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
 ]);
 
+const absent: ReadonlySet<string> = new Set([
+  "EAI_AGAIN",
+  "ECONNREFUSED",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOTFOUND",
+  "ETIMEDOUT",
+]);
+
 /** Turns what a call failed with into what its user is told; what is no error of a call passes. */
 export function explainCallError(error: unknown, server: string): unknown {
   if (!(error instanceof ConnectError)) return error;
@@ -30,6 +39,7 @@ function notServed(server: string, error: ConnectError): CommandError {
 
 /** Why nothing of the contract answered; undefined if something did. */
 function whyUnreachable(error: ConnectError, server: string): string | undefined {
+  if (error.code !== Code.Unavailable) return undefined;
   const code = systemCodeOf(error);
   const words = error.rawMessage.replace(/\s+/g, " ").trim();
   if (untrusted.has(code)) {
@@ -41,10 +51,9 @@ function whyUnreachable(error: ConnectError, server: string): string | undefined
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID" || code.startsWith("ERR_SSL_") || code === "EPROTO") {
     return `No secure connection to ${server}: ${words}`;
   }
-  if (error.code === Code.Unavailable && code !== "") {
+  if (absent.has(code)) {
     return `No server answers at ${server} (${words}). Start one with \`dragoman serve\`, or name another with --server.`;
   }
-  if (error.code !== Code.Unavailable && error.code !== Code.Canceled) return undefined;
   const why = server.startsWith("https:")
     ? "It may trust no certificate of ours: show one that it knows with --cert and --key."
     : "If it serves TLS, its address begins with https.";

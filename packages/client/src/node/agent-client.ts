@@ -6,7 +6,7 @@ import {
 } from "@connectrpc/connect-node";
 import { type AgentClient, agentClientOn } from "../agent-client.ts";
 import { createEventTransport, type EventTransportOptions } from "../event-transport.ts";
-import { headerInterceptor } from "../headers.ts";
+import { stockInterceptors } from "../stock-interceptors.ts";
 import type { ProtocolName } from "../wire-protocol.ts";
 import { createHttp1Client } from "./http1-client.ts";
 import { createHttp2Client } from "./http2-client.ts";
@@ -41,7 +41,7 @@ export function createAgentClient(options: NodeAgentClientOptions): AgentClient 
   if (protocol === "grpc" && httpVersion !== "2") {
     throw new TypeError("gRPC needs HTTP/2: leave httpVersion out, or use grpc-web or connect");
   }
-  const interceptors = options.headers === undefined ? [] : [headerInterceptor(options.headers)];
+  const interceptors = stockInterceptors(options.headers);
   const createTransport = {
     grpc: createGrpcTransport,
     "grpc-web": createGrpcWebTransport,

@@ -83,7 +83,8 @@ export class Http2Sessions {
   /** Drops all connections. Calls on them fail; a later call makes a new one. */
   close(): void {
     this.#current = undefined;
-    for (const connection of this.#connections) connection.destroy(new Error("the client was closed"));
+    for (const connection of this.#connections)
+      connection.destroy(brokenBy("ECONNABORTED", "the client was closed"));
   }
 
   #connect(): Promise<Connection> {
@@ -163,7 +164,7 @@ class Connection {
     return new Promise((resolve, reject) => {
       const { connectTimeoutMs } = this.#options;
       const timer = setTimeout(
-        () => this.destroy(new Error(`no connection within ${connectTimeoutMs} ms`)),
+        () => this.destroy(brokenBy("ETIMEDOUT", `no connection within ${connectTimeoutMs} ms`)),
         connectTimeoutMs,
       );
       session.once("connect", () => {
@@ -176,7 +177,7 @@ class Connection {
       session.on("error", reject);
       session.once("close", () => {
         clearTimeout(timer);
-        reject(new Error("the connection was closed"));
+        reject(brokenBy("ECONNRESET", "the connection was closed"));
       });
     });
   }
@@ -205,7 +206,8 @@ class Connection {
     return new Promise((resolve) => {
       const { pingTimeoutMs } = this.#options;
       const timer = setTimeout(
-        () => this.destroy(new Error(`the server did not answer a ping within ${pingTimeoutMs} ms`)),
+        () =>
+          this.destroy(brokenBy("ETIMEDOUT", `the server did not answer a ping within ${pingTimeoutMs} ms`)),
         pingTimeoutMs,
       );
       const settle = (isAlive: boolean) => {
@@ -220,4 +222,9 @@ class Connection {
       if (!isSent) settle(false);
     });
   }
+}
+
+/** An error with a code of the system, as those have that come from there: it is no fault of the call. */
+function brokenBy(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
 }
