@@ -1,5 +1,6 @@
 export type { ReadInput, ServerCall, ServerCallInit } from "./call/server-call.ts";
-export { parseConnectTimeout, type UniversalServerResponse } from "./connect-internals.ts";
+export { parseConnectTimeout } from "./call/timeouts.ts";
+export type { UniversalServerResponse } from "./connect-internals.ts";
 export { Health } from "./health.ts";
 export { errorResponse } from "./http/error-response.ts";
 export type { HeaderFields } from "./http/exchange.ts";

@@ -2,7 +2,7 @@
 export interface Limits {
   /** The largest request message, after decompression. 1 to 2^32 - 1 bytes; default 4 MiB. */
   readonly readMaxBytes: number;
-  /** The longest deadline that a client may set; a longer one is refused. 1 to 2^31 - 1; default 24 hours. */
+  /** The longest deadline that a client may set; a longer one counts as this. 1 to 2^31 - 1; default 24 hours. */
   readonly maxTimeoutMs: number;
   /** Streams at the same time on one HTTP/2 connection; more wait at the client. Default 1,000. */
   readonly maxStreamsPerConnection: number;

@@ -20,14 +20,17 @@ import {
   uResponseUnsupportedMediaType,
   uResponseVersionNotSupported,
 } from "../connect-internals.ts";
+import { errorResponse } from "../http/error-response.ts";
 import { headerOf } from "../http/exchange-request.ts";
 import { settledOr } from "../settled-or.ts";
 import type { CallInput, CallSpec } from "./invoke.ts";
 import { OneMessage } from "./one-message.ts";
+import { queryMessageProblem } from "./query-message.ts";
 import { readOneEnvelope } from "./request-envelope.ts";
 import { RpcBody, type RpcFormat } from "./rpc-body.ts";
 import { RpcResponse } from "./rpc-response.ts";
 import { type CallHost, ServerCall } from "./server-call.ts";
+import { shortenTimeout } from "./timeouts.ts";
 import { connectWire, grpcWebWire, grpcWire, type Wire } from "./wires.ts";
 
 /** What the handlers of a server share. */
@@ -71,7 +74,15 @@ export function createRpcHandler(spec: CallSpec, options: RpcHandlerOptions): Un
       return uResponseMethodNotAllowed;
     }
     const isConnect = request.method === "GET" || connectUnary?.supportedContentType(contentType);
-    return connectUnary && isConnect ? connectUnary(request) : uResponseUnsupportedMediaType;
+    if (!connectUnary || !isConnect) {
+      return uResponseUnsupportedMediaType;
+    }
+    const problem = request.method === "GET" ? queryMessageProblem(request) : undefined;
+    if (problem) {
+      return errorResponse(problem);
+    }
+    shortenTimeout(request, options.limits.maxTimeoutMs);
+    return connectUnary(request);
   };
   const wireTypes = formats.map(({ wire }) => wire.contentType);
   return Object.assign(handle, {

@@ -55,11 +55,11 @@ export class ServerCall implements AbortableCall, ExchangeWatcher {
     this.#host = host;
     this.spec = init.spec;
     this.context = new CallContext({ trailerFields: {}, ...init, method: init.spec.method });
-    if (init.timeoutMs !== undefined) {
-      this.#timer = setTimeout(() => this.abort(deadlineError()), init.timeoutMs);
-    }
     host.calls.add(this);
     watchCaller(init.request, this);
+    if (init.timeoutMs !== undefined) {
+      this.#limit(init.timeoutMs);
+    }
   }
 
   /** Begins to read the request and to call the implementation. {@link next} tells how it went. */
@@ -108,6 +108,15 @@ export class ServerCall implements AbortableCall, ExchangeWatcher {
   /** The caller went away. */
   clientGone(): void {
     this.close();
+  }
+
+  /** What is too short for a timer has passed by now. */
+  #limit(timeoutMs: number): void {
+    if (timeoutMs < 1) {
+      this.abort(deadlineError());
+    } else {
+      this.#timer = setTimeout(() => this.abort(deadlineError()), timeoutMs);
+    }
   }
 
   async #start(readInput: ReadInput): Promise<void> {

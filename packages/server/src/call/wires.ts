@@ -13,9 +13,7 @@ import {
   grpcWebJson,
   grpcWebProto,
   parseConnectContentType,
-  parseConnectTimeout,
   parseGrpcContentType,
-  parseGrpcTimeout,
   parseGrpcWebContentType,
   trailerFlag,
   trailerSerialize,
@@ -24,6 +22,7 @@ import { errorJsonOptions } from "../http/error-response.ts";
 import type { HeaderFields } from "../http/exchange.ts";
 import type { CallContext } from "./call-context.ts";
 import { setGrpcStatus } from "./grpc-status.ts";
+import { connectTimeoutHeader, parseConnectTimeout, parseGrpcTimeout, type Timeout } from "./timeouts.ts";
 
 /** What differs between the three RPC protocols in how a stream travels. */
 export interface Wire {
@@ -39,10 +38,7 @@ export interface Wire {
   readonly trailerFields: HeaderFields;
   /** Returns the format of a content type; undefined if the wire does not speak it. */
   parseContentType(value: string | null): { readonly binary: boolean } | undefined;
-  parseTimeout(
-    value: string | null,
-    maxTimeoutMs: number,
-  ): { timeoutMs?: number; error?: ConnectError | undefined };
+  parseTimeout(value: string | null, maxTimeoutMs: number): Timeout;
   /** Sets the status, and returns the last piece of the body if the status travels there. */
   end(context: CallContext, error: ConnectError | undefined): Uint8Array | undefined;
 }
@@ -97,7 +93,7 @@ export const grpcWebWire: Wire = {
 export const connectWire: Wire = {
   protocolName: "connect",
   contentType: connectStreamContentType,
-  timeoutHeader: "connect-timeout-ms",
+  timeoutHeader: connectTimeoutHeader,
   encodingHeader: "connect-content-encoding",
   acceptEncodingHeader: "connect-accept-encoding",
   httpTrailers: false,
