@@ -1,4 +1,5 @@
 import type { AgentCapabilities, AguiEvent, RunAgentInput } from "@dragoman/agui";
+import type { LiveInput } from "./live-inputs.ts";
 
 /** An event with the bytes it came in, so that a host need not encode it again and loses no unknown field. */
 export interface EncodedEvent {
@@ -16,6 +17,13 @@ export interface RunContext {
   readonly signal: AbortSignal;
   /** The id the agent is registered under. */
   readonly agentId: string;
+  /**
+   * What is said to the agent while it works, where the host can. An agent that iterates it is live: from then
+   * on messages, tool results, answers and state changes reach it in its run. It ends with the run. Who does
+   * not iterate it gets the same things with the runs that follow. Iterate it once, and from the beginning: what
+   * comes before is not for this run.
+   */
+  readonly inputs?: AsyncIterable<LiveInput>;
 }
 
 /**

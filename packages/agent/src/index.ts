@@ -2,6 +2,7 @@ export type { Agent, AgentOutput, EncodedEvent, RunContext } from "./agent.ts";
 export { capabilitiesOf } from "./capabilities.ts";
 export { type DriveOptions, driveAgent } from "./drive-agent.ts";
 export { AgentError, AgentUnavailableError, runErrorCodes } from "./errors.ts";
+export { type LiveInput, LiveInputs } from "./live-inputs.ts";
 export {
   createRunPipeline,
   type PipelineWarning,

@@ -1,4 +1,5 @@
 import type { RunInfo } from "./entries.ts";
+import type { RunPort } from "./run-port.ts";
 
 /** What a run does when nobody who started or joined it is connected any more. */
 export interface DisconnectPolicy {
@@ -26,6 +27,8 @@ export class ActiveRun {
   #isEnded = false;
   #attached = 0;
   #onDetached: () => void = () => {};
+  #port: RunPort | undefined;
+  #onPort: (() => void)[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(info: RunInfo, policy: DisconnectPolicy, onAbandoned: () => void) {
@@ -42,6 +45,28 @@ export class ActiveRun {
 
   get isEnded(): boolean {
     return this.#isEnded;
+  }
+
+  /** What others may do to it; undefined before its agent is called and once it ends. */
+  get port(): RunPort | undefined {
+    return this.#port;
+  }
+
+  set port(port: RunPort | undefined) {
+    this.#port = port;
+    this.#wakePort();
+  }
+
+  /** Resolves when the port comes or goes, or the run ended. */
+  portChanged(): Promise<void> {
+    if (this.#isEnded) return Promise.resolve();
+    return new Promise((resolve) => this.#onPort.push(resolve));
+  }
+
+  #wakePort(): void {
+    const waiting = this.#onPort;
+    this.#onPort = [];
+    for (const wake of waiting) wake();
   }
 
   /** How many connections started, joined or observe it. */
@@ -90,6 +115,7 @@ export class ActiveRun {
   end(info: RunInfo): void {
     this.info = info;
     this.#isEnded = true;
+    this.port = undefined;
     clearTimeout(this.#timer);
     this.controller.abort(new Error("the run has ended"));
     this.#resolveBegun();

@@ -45,4 +45,5 @@ export async function appendChange(
   };
   writer.add([], session.entriesFor(info, changes));
   await session.flush();
+  session.hub.run(info);
 }

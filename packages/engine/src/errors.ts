@@ -34,7 +34,30 @@ export type EngineErrorReason =
   | "LIMIT_REACHED"
   | "STORAGE_FULL"
   | "STORAGE_UNAVAILABLE"
-  | "SHUTTING_DOWN";
+  | "SHUTTING_DOWN"
+  | "INVALID_TOOL"
+  | "INVALID_TOOL_ARGUMENTS"
+  | "TOOL_NOT_FOUND"
+  | "TOOL_CALL_NOT_FOUND"
+  | "BATCH_NOT_FOUND"
+  | "INTERRUPT_NOT_FOUND"
+  | "INVALID_REQUEST"
+  | "TOOL_EXISTS"
+  | "TOOL_CALL_ANSWERED"
+  | "AGENT_EXISTS"
+  | "BATCH_EXISTS"
+  | "REQUEST_EXISTS"
+  | "RUN_FAILED"
+  | "RUN_ENDED"
+  | "SESSION_EXPIRED"
+  | "SPAWN_TOO_DEEP"
+  | "STATE_CHANGE_NOT_APPLICABLE"
+  | "TOOL_FAILED"
+  | "TOOL_TIMED_OUT"
+  | "AGENT_BUILT_IN"
+  | "AGENT_UNAVAILABLE"
+  | "ENDPOINT_NOT_ALLOWED"
+  | "UNSUPPORTED";
 
 /** Returns the error of a limit that was reached. */
 export function limitReached(limit: string, value: number, message: string): EngineError {

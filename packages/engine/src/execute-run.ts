@@ -1,4 +1,4 @@
-import { type Agent, createRunPipeline, driveAgent, type RunPipeline } from "@dragoman/agent";
+import { type Agent, createRunPipeline, driveAgent, LiveInputs, type RunPipeline } from "@dragoman/agent";
 import {
   type AguiEvent,
   createVerifier,
@@ -7,11 +7,17 @@ import {
   type RunAgentInput,
   type RunErrorEvent,
   type RunFinishedEvent,
+  type StateDeltaEvent,
+  type StateSnapshotEvent,
 } from "@dragoman/agui";
 import type { ActiveRun } from "./active-run.ts";
+import { EngineError, limitReached } from "./errors.ts";
 import { type ExecuteContext, runErrorCodes } from "./execute-context.ts";
 import { type Ending, finishRun } from "./finish-run.ts";
 import type { EngineLimits } from "./limits.ts";
+import { Pause } from "./pause.ts";
+import type { RunPort } from "./run-port.ts";
+import { RunState } from "./run-state.ts";
 import type { Session } from "./session.ts";
 import type { SessionWriter } from "./writer.ts";
 
@@ -36,7 +42,10 @@ export async function executeRun(
   try {
     const { agentId } = run.info;
     const backpressure = () => execution.backpressure();
-    await driveAgent(agent, input, { signal: run.controller.signal, agentId }, pipeline, { backpressure });
+    const { inputs } = execution;
+    await driveAgent(agent, input, { signal: run.controller.signal, agentId, inputs }, pipeline, {
+      backpressure,
+    });
   } catch (error) {
     execution.refuse(
       runErrorCodes.unstorable,
@@ -44,18 +53,23 @@ export async function executeRun(
     );
   } finally {
     timers.stop();
-    run.stop = undefined;
+    execution.close();
   }
   await finishRun(session, run, execution.ending(), context);
 }
 
-class Execution {
+class Execution implements RunPort {
   readonly pipeline: RunPipeline;
+  readonly inputs = new LiveInputs();
+  readonly state: RunState;
   readonly #writer: SessionWriter;
   readonly #run: ActiveRun;
   readonly #limits: EngineLimits;
   readonly #unverified: boolean;
+  readonly #pause: Pause;
   #isBeginning = false;
+  /** Whether the event that is being emitted is one that others made. */
+  #isInjecting = false;
   #eventCount = 0;
   #warningCount = 0;
   #terminal: { event: RunFinishedEvent | RunErrorEvent; bytes: Uint8Array | undefined } | undefined;
@@ -73,6 +87,8 @@ class Execution {
     this.#writer = writer;
     this.#run = run;
     this.#limits = context.limits;
+    this.#pause = new Pause(context.limits.pauseTimeoutMs);
+    this.state = new RunState(session.fold.state, session.fold.stateRevision);
     this.#unverified = agent.unverified === true;
     const onWarning = () => {
       this.#warningCount++;
@@ -97,11 +113,41 @@ class Execution {
     this.#isBeginning = true;
     for (const event of events) this.pipeline.inject(event);
     this.#isBeginning = false;
+    if (!this.#unverified) this.#run.port = this;
+  }
+
+  inject(events: readonly AguiEvent[]): number {
+    for (const event of events) this.#checkSize(event);
+    this.#isInjecting = true;
+    try {
+      for (const event of events) this.pipeline.inject(event);
+    } finally {
+      this.#isInjecting = false;
+    }
+    return this.#writer.nextSequence - 1;
+  }
+
+  get isPaused(): boolean {
+    return this.#pause.isOn;
+  }
+
+  setPaused(isPaused: boolean): void {
+    this.#pause.set(isPaused);
+    this.inputs.push({ type: "control", action: isPaused ? "pause" : "resume" });
+  }
+
+  /** The agent is done: nothing can be added any more. */
+  close(): void {
+    this.#run.stop = undefined;
+    this.#run.port = undefined;
+    this.#pause.set(false);
+    this.inputs.end();
   }
 
   /** Ends the run with an error of the host's own. The first one counts. */
   refuse(code: string, message: string): void {
     this.#refusal ??= { code, message };
+    this.#run.port = undefined;
   }
 
   /** Ends the run with an error of the host's own, now. */
@@ -116,6 +162,7 @@ class Execution {
       this.#run.controller.abort(new Error("the run cannot go on"));
       return Promise.resolve();
     }
+    if (this.#pause.isOn) return this.#pause.over;
     if (this.#writer.pendingBytes > this.#limits.pendingMaxBytes) return this.#writer.flush().catch(() => {});
     return this.#writer.shouldYield ? this.#writer.yield() : undefined;
   }
@@ -135,6 +182,7 @@ class Execution {
     }
     if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") {
       this.#terminal = { event, bytes };
+      this.#run.port = undefined;
       return;
     }
     this.#eventCount++;
@@ -145,7 +193,28 @@ class Execution {
       );
       return;
     }
-    this.#write(event, bytes);
+    if (event.type === "STATE_SNAPSHOT" || event.type === "STATE_DELTA") this.#writeState(event, bytes);
+    else this.#write(event, bytes);
+  }
+
+  #writeState(event: StateSnapshotEvent | StateDeltaEvent, bytes: Uint8Array | undefined): void {
+    const rebased = this.#isInjecting ? event : this.state.fromAgent(event);
+    if (rebased === undefined) return;
+    this.#write(rebased, rebased === event ? bytes : undefined);
+    this.state.wrote(this.#writer.nextSequence - 1);
+  }
+
+  /** Throws before anything is written, so that what cannot be kept does no harm to the run. */
+  #checkSize(event: AguiEvent): void {
+    let size: number;
+    try {
+      size = encodeEvent(event).length;
+    } catch (error) {
+      const why = error instanceof Error ? error.message : "it cannot be encoded";
+      throw new EngineError("INVALID_INPUT", `this cannot be kept: ${why}`, { path: "" });
+    }
+    const { eventMaxBytes } = this.#limits;
+    if (size > eventMaxBytes) throw limitReached("eventMaxBytes", eventMaxBytes, `this has ${size} bytes`);
   }
 
   #write(event: AguiEvent, bytes: Uint8Array | undefined): void {
@@ -193,7 +262,8 @@ function armTimers(execution: Execution, limits: EngineLimits): { stop(): void }
   };
   const whole = setTimeout(() => stopWith("runTimeoutMs", "The run took longer than"), limits.runTimeoutMs);
   const idle = setInterval(() => {
-    if (execution.activity === seen) stopWith("runIdleTimeoutMs", "The agent said nothing for");
+    if (execution.activity === seen && !execution.isPaused)
+      stopWith("runIdleTimeoutMs", "The agent said nothing for");
     seen = execution.activity;
   }, limits.runIdleTimeoutMs);
   whole.unref();

@@ -42,6 +42,7 @@ export async function finishRun(
       session.active = undefined;
       run.end(info);
       session.notify();
+      session.hub.run(info);
       return;
     } catch (error) {
       if (error instanceof FencedError || error instanceof StoreClosedError || context.closed.aborted) {
@@ -93,6 +94,7 @@ async function writeEnding(session: Session, run: ActiveRun, ending: Ending, now
   writer.add([], [...entries, ...session.interruptEntries(interrupts), ...checkpoint]);
   await writer.flush();
   session.openInterrupts = [...session.openInterrupts, ...interrupts];
+  session.hub.interrupts(interrupts);
   return info;
 }
 

@@ -22,6 +22,8 @@ export interface EngineLimits {
   readonly runTimeoutMs: number;
   /** How long a run may send nothing, in milliseconds. Default 1 hour. */
   readonly runIdleTimeoutMs: number;
+  /** How long a run may be paused before it goes on by itself, in milliseconds. Default 1 hour. */
+  readonly pauseTimeoutMs: number;
   /**
    * How long opening waits for the sessions that a crash left open, in milliseconds; the rest is recovered beside
    * the work, and refuses calls until it is. Default 30 seconds.
@@ -41,6 +43,7 @@ const defaults: EngineLimits = {
   idleSessionsMax: 1_000,
   runTimeoutMs: 24 * 60 * 60 * 1000,
   runIdleTimeoutMs: 60 * 60 * 1000,
+  pauseTimeoutMs: 60 * 60 * 1000,
   recoveryTimeoutMs: 30_000,
 };
 

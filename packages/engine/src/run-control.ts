@@ -101,6 +101,7 @@ export class RunControl {
     writer.add([inputRecord(session, request, run.info, this.#options.now())], session.entriesFor(run.info));
     await session.flush();
     session.queue.push(run);
+    session.hub.run(run.info);
     void this.beginInTurn(session, run, request, agent);
   }
 
@@ -202,6 +203,7 @@ export class RunControl {
     }
     run.end(info);
     session.notify();
+    session.hub.run(info);
   }
 
   /** Makes the wish durable that a run ends as cancelled, and stops its agent. */

@@ -24,6 +24,7 @@ import {
 } from "./entries.ts";
 import { EngineError, limitReached, quote, runNotFound } from "./errors.ts";
 import { SessionFold } from "./fold.ts";
+import type { Hub } from "./hub.ts";
 import type { EngineLimits } from "./limits.ts";
 import { Mutex } from "./mutex.ts";
 import { EventReader, type ReadSource, wakeReaders } from "./reader.ts";
@@ -34,6 +35,13 @@ const checkpointEveryEvents = 2_000;
 const bytesPerCheckpointedEvent = 64;
 const checkpointMaxBytes = 3 * 1024 * 1024;
 const pageBytes = 1024 * 1024;
+
+/** What every session of an engine shares. */
+export interface SessionEnvironment {
+  readonly store: Store;
+  readonly limits: EngineLimits;
+  readonly hub: Hub;
+}
 
 /**
  * One session in memory: the fold of its log, its readers, its active run and those that wait.
@@ -56,6 +64,8 @@ export class Session implements ReadSource {
   users = 0;
   /** Whether nothing of it is durable yet. */
   isNew = false;
+  /** Told what became durable. */
+  readonly hub: Hub;
   readonly #store: Store;
   readonly #limits: EngineLimits;
   #head: LogHead;
@@ -63,8 +73,9 @@ export class Session implements ReadSource {
   #checkpointSequence: number;
   #checkpointBytes = 0;
 
-  private constructor(store: Store, limits: EngineLimits, key: LogKey, loaded: Loaded) {
+  private constructor({ store, limits, hub }: SessionEnvironment, key: LogKey, loaded: Loaded) {
     this.key = key;
+    this.hub = hub;
     this.log = store.log;
     this.#store = store;
     this.#limits = limits;
@@ -77,7 +88,8 @@ export class Session implements ReadSource {
   }
 
   /** Opens a session; undefined if there is none. */
-  static async load(store: Store, limits: EngineLimits, key: LogKey): Promise<Session | undefined> {
+  static async load(environment: SessionEnvironment, key: LogKey): Promise<Session | undefined> {
+    const { store } = environment;
     const entry = await store.catalog.get({
       namespace: key.namespace,
       kind: "session",
@@ -98,7 +110,7 @@ export class Session implements ReadSource {
     });
     const openInterrupts = open.map((one) => readEntry<InterruptInfo>(one)).reverse();
     const info = readEntry<SessionInfo>(entry);
-    return new Session(store, limits, key, {
+    return new Session(environment, key, {
       info,
       head,
       fold,
@@ -108,10 +120,10 @@ export class Session implements ReadSource {
   }
 
   /** Makes a session. Its first append writes `info`, so that nothing remains of one that never began. */
-  static async create(store: Store, limits: EngineLimits, key: LogKey, info: SessionInfo): Promise<Session> {
-    const head = await store.log.acquire(key);
+  static async create(environment: SessionEnvironment, key: LogKey, info: SessionInfo): Promise<Session> {
+    const head = await environment.store.log.acquire(key);
     const fold = new SessionFold();
-    const session = new Session(store, limits, key, {
+    const session = new Session(environment, key, {
       info,
       head,
       fold,
@@ -188,6 +200,7 @@ export class Session implements ReadSource {
     const writer = await this.write();
     writer.add([], [{ put: sessionEntry(this.info) }]);
     await this.flush();
+    this.hub.session(this.info);
   }
 
   /** Throws unless the session takes runs. */
@@ -309,6 +322,7 @@ export class Session implements ReadSource {
     applyBatch(this.fold, batch);
     this.ring.push(batch);
     this.notify();
+    this.hub.events(this.key, batch);
   }
 }
 

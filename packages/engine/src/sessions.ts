@@ -1,8 +1,7 @@
-import type { LogKey, Store } from "@dragoman/event-log";
+import type { LogKey } from "@dragoman/event-log";
 import type { SessionInfo } from "./entries.ts";
 import { type EngineError, sessionNotFound } from "./errors.ts";
-import type { EngineLimits } from "./limits.ts";
-import { Session } from "./session.ts";
+import { Session, type SessionEnvironment } from "./session.ts";
 
 interface Entry {
   opening: Promise<Session | undefined>;
@@ -22,15 +21,13 @@ type HoldArguments<T> = [
  * There is never more than one object for a session: two would fence each other.
  */
 export class Sessions {
-  readonly #store: Store;
-  readonly #limits: EngineLimits;
+  readonly #environment: SessionEnvironment;
   readonly #entries = new Map<string, Entry>();
   /** Sessions that nobody may use now, and what is said to those who try. */
   readonly #barred = new Map<string, EngineError>();
 
-  constructor(store: Store, limits: EngineLimits) {
-    this.#store = store;
-    this.#limits = limits;
+  constructor(environment: SessionEnvironment) {
+    this.#environment = environment;
   }
 
   /** Uses a session for the time of a task. Rejects with SESSION_NOT_FOUND. */
@@ -98,7 +95,7 @@ export class Sessions {
       let session = await entry.opening;
       if (!session && info) {
         entry.opening = entry.opening.then(
-          (found) => found ?? Session.create(this.#store, this.#limits, key, info()),
+          (found) => found ?? Session.create(this.#environment, key, info()),
         );
         session = await entry.opening;
       }
@@ -111,7 +108,7 @@ export class Sessions {
 
   #entryOf(id: string, key: LogKey): Entry {
     const existing = this.#entries.get(id);
-    const entry = existing ?? { opening: Session.load(this.#store, this.#limits, key), holds: 0 };
+    const entry = existing ?? { opening: Session.load(this.#environment, key), holds: 0 };
     if (existing) this.#entries.delete(id); // moves to the end: the longest unused is forgotten first
     this.#entries.set(id, entry);
     return entry;
@@ -120,11 +117,11 @@ export class Sessions {
   async #release(id: string, entry: Entry): Promise<void> {
     const session = await entry.opening.catch(() => undefined);
     if (!session || session.isNew) this.#forgetIfUnused(id, entry, session);
-    if (this.#entries.size <= this.#limits.idleSessionsMax) return;
+    if (this.#entries.size <= this.#environment.limits.idleSessionsMax) return;
     for (const [otherId, other] of this.#entries) {
       const unused = await other.opening.catch(() => undefined);
       if (this.#forgetIfUnused(otherId, other, unused)) return;
-      if (this.#entries.size <= this.#limits.idleSessionsMax) return;
+      if (this.#entries.size <= this.#environment.limits.idleSessionsMax) return;
     }
   }
 

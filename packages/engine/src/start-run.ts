@@ -229,6 +229,8 @@ async function writeBeginning(
   session.openInterrupts = session.openInterrupts.filter((one) => !decidedKeys.has(interruptKey(one)));
   // A cancel may have come while this was written.
   run.info = run.info.cancelRequested ? { ...info, cancelRequested: true } : info;
+  session.hub.interrupts(answers);
+  session.hub.run(run.info);
 }
 
 /** Encodes an event before anything is written, so that one that cannot be kept leaves no trace. */

@@ -27,6 +27,29 @@ const codes: Readonly<Record<EngineErrorReason, Code>> = {
   STORAGE_FULL: Code.ResourceExhausted,
   STORAGE_UNAVAILABLE: Code.Unavailable,
   SHUTTING_DOWN: Code.Unavailable,
+  INVALID_REQUEST: Code.InvalidArgument,
+  INVALID_TOOL: Code.InvalidArgument,
+  INVALID_TOOL_ARGUMENTS: Code.InvalidArgument,
+  TOOL_NOT_FOUND: Code.NotFound,
+  TOOL_CALL_NOT_FOUND: Code.NotFound,
+  BATCH_NOT_FOUND: Code.NotFound,
+  INTERRUPT_NOT_FOUND: Code.NotFound,
+  TOOL_EXISTS: Code.AlreadyExists,
+  TOOL_CALL_ANSWERED: Code.AlreadyExists,
+  AGENT_EXISTS: Code.AlreadyExists,
+  BATCH_EXISTS: Code.AlreadyExists,
+  REQUEST_EXISTS: Code.AlreadyExists,
+  RUN_FAILED: Code.FailedPrecondition,
+  RUN_ENDED: Code.FailedPrecondition,
+  SESSION_EXPIRED: Code.FailedPrecondition,
+  SPAWN_TOO_DEEP: Code.FailedPrecondition,
+  STATE_CHANGE_NOT_APPLICABLE: Code.FailedPrecondition,
+  TOOL_FAILED: Code.FailedPrecondition,
+  AGENT_BUILT_IN: Code.FailedPrecondition,
+  TOOL_TIMED_OUT: Code.DeadlineExceeded,
+  AGENT_UNAVAILABLE: Code.Unavailable,
+  ENDPOINT_NOT_ALLOWED: Code.PermissionDenied,
+  UNSUPPORTED: Code.Unimplemented,
 };
 
 /** What is missing, by the metadata key that names it. */
@@ -34,6 +57,9 @@ const resourceKeys = {
   AGENT_NOT_FOUND: "agent",
   SESSION_NOT_FOUND: "session",
   RUN_NOT_FOUND: "run",
+  BATCH_NOT_FOUND: "batch",
+  INTERRUPT_NOT_FOUND: "interrupt",
+  TOOL_CALL_NOT_FOUND: "tool_call",
 } as const;
 
 /** Maps an error of the engine to the status that clients see; others pass as they are. */

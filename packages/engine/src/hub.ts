@@ -1,0 +1,43 @@
+import type { EventBatch } from "@dragoman/agui";
+import type { LogKey } from "@dragoman/event-log";
+import type { InterruptInfo, RunInfo, SessionInfo } from "./entries.ts";
+
+/** Takes what became durable, over all sessions of an engine. Nothing here may wait or throw. */
+export interface HubListener {
+  /** Events were appended. */
+  onEvents?(key: LogKey, batch: EventBatch): void;
+  /** A run was queued, began or ended. */
+  onRun?(run: RunInfo): void;
+  /** An interrupt was opened or decided. */
+  onInterrupt?(interrupt: InterruptInfo): void;
+  /** A session was made, ended or expired. */
+  onSession?(session: SessionInfo): void;
+}
+
+/** Tells whoever asked what became durable, after the fact: what readers of many sessions wait for. */
+export class Hub {
+  readonly #listeners = new Set<HubListener>();
+
+  /** Adds a listener; returns what takes it away again. */
+  subscribe(listener: HubListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  events(key: LogKey, batch: EventBatch): void {
+    for (const listener of this.#listeners) listener.onEvents?.(key, batch);
+  }
+
+  run(run: RunInfo): void {
+    for (const listener of this.#listeners) listener.onRun?.(run);
+  }
+
+  interrupts(interrupts: readonly InterruptInfo[]): void {
+    for (const interrupt of interrupts)
+      for (const listener of this.#listeners) listener.onInterrupt?.(interrupt);
+  }
+
+  session(session: SessionInfo): void {
+    for (const listener of this.#listeners) listener.onSession?.(session);
+  }
+}
