@@ -1,11 +1,7 @@
 import { create } from "@bufbuild/protobuf";
-import { type Client, createClient, type Transport } from "@connectrpc/connect";
-import { AGUIService } from "@dragoman/contract/agent/v1/agui_service_pb";
-import { ObserveRunRequestSchema, RunService } from "@dragoman/contract/orchestrator/v1/run_service_pb";
-import {
-  ObserveSessionRequestSchema,
-  SessionService,
-} from "@dragoman/contract/orchestrator/v1/session_service_pb";
+import type { Transport } from "@connectrpc/connect";
+import { ObserveRunRequestSchema } from "@dragoman/contract/orchestrator/v1/run_service_pb";
+import { ObserveSessionRequestSchema } from "@dragoman/contract/orchestrator/v1/session_service_pb";
 import { completeResumeOptions, type ResumeOptions } from "./backoff.ts";
 import type { CallOptions, EventTransport } from "./event-transport.ts";
 import type { HeaderSource } from "./headers.ts";
@@ -21,6 +17,7 @@ import {
 } from "./run-request.ts";
 import { type AbortOptions, openRunStream, type RunStream } from "./run-stream.ts";
 import type { Cursor, StreamPlan } from "./stream-plan.ts";
+import { type TypedClients, typedClients } from "./typed-clients.ts";
 
 /** What every stream of events takes. */
 export interface StreamOptions extends ResumeOptions, AbortOptions {
@@ -41,13 +38,7 @@ export interface AttachOptions {
 }
 
 /** A client of the services of an agent host or an orchestrator. */
-export interface AgentClient {
-  /** AGUIService as generated. */
-  readonly agui: Client<typeof AGUIService>;
-  /** RunService as generated. */
-  readonly runs: Client<typeof RunService>;
-  /** SessionService as generated. */
-  readonly sessions: Client<typeof SessionService>;
+export interface AgentClient extends TypedClients {
   /** Starts a run, or joins it, and reads its events to the terminal one, over whatever cuts the connection. */
   run(input: RunInput, options?: StartOptions & StreamOptions): RunStream;
   /** Reads the events of a run. Without a run id, of the active run of the session, else of its last one. */
@@ -78,11 +69,10 @@ export interface AgentClientParts {
 export function agentClientOn(parts: AgentClientParts): AgentClient {
   const { transport, close = () => {} } = parts;
   const events = toEventTransport(parts.events ?? (transport satisfies AnyTransport));
-  const runs = createClient(RunService, transport);
+  const clients = typedClients(transport);
+  const { runs } = clients;
   return {
-    agui: createClient(AGUIService, transport),
-    runs,
-    sessions: createClient(SessionService, transport),
+    ...clients,
     run: (input, options = {}) => {
       const { target, plan } = runPlan(events, input, options);
       return openRunStream({ target, plan, options: completeResumeOptions(options), runs }, options);

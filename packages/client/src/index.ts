@@ -35,4 +35,5 @@ export type {
   StreamItem,
   UnknownItem,
 } from "./stream-item.ts";
+export { type TypedClients, typedClients } from "./typed-clients.ts";
 export type { ProtocolName } from "./wire-protocol.ts";
