@@ -189,6 +189,17 @@ describe("what is wrong with a run", () => {
     });
   });
 
+  test("an error after work that lets nothing else run is a status too", async () => {
+    const error = { error: agentNotFound() };
+    for (const steps of [
+      [{ blockMs: 300 }, { pauseMs: 1 }, error],
+      [{ pauseMs: 1 }, { blockMs: 300 }, { pauseMs: 1 }, error],
+    ]) {
+      services.steps = steps;
+      expect((await post("/")).status).toBe(404);
+    }
+  });
+
   test("a deadline before the first event is 504, a bad one 400", async () => {
     services.steps = [{ pauseMs: 10_000 }];
     expect((await post("/", body, { "connect-timeout-ms": "50" })).status).toBe(504);

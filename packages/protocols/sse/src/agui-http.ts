@@ -6,7 +6,7 @@ import { runRoute } from "./run-route.ts";
 export interface AguiHttpOptions {
   /**
    * How long response headers wait for the first event, so that an error before it can be an HTTP status.
-   * 0 to 60,000 milliseconds; default 1,000.
+   * Time in which the process could do nothing else does not count. 0 to 60,000 milliseconds; default 1,000.
    */
   readonly headerDelayMs?: number;
 }

@@ -15,6 +15,9 @@ import { EventWriter } from "./event-writer.ts";
 import type { Form } from "./form.ts";
 import type { RewriteEvent } from "./peer.ts";
 
+/** How finely the wait for the first item is cut. */
+const sliceMs = 50;
+
 /** How one event stream is served. */
 export interface StreamOptions {
   readonly host: ProtocolHost;
@@ -22,7 +25,7 @@ export interface StreamOptions {
   readonly request: ExchangeRequest;
   readonly form: Form;
   readonly rewrite: RewriteEvent | undefined;
-  /** How long the headers wait for the first item, so that an error can still be a status. */
+  /** How long the headers wait for the first item while nothing blocks it, so that an error can still be a status. */
   readonly headerDelayMs: number;
   /** Whether a stream without any item is answered by 204; otherwise it is an empty body. */
   readonly isEmpty204?: boolean;
@@ -53,7 +56,7 @@ export async function respondWithEvents(options: StreamOptions): Promise<Univers
   });
   call.start(async () => one(await options.readMessage()));
   const body = new EventBody(call, new EventWriter(form, options.rewrite));
-  const opening = await settledOr(body.open(), options.headerDelayMs);
+  const opening = await settledWhileFree(body.open(), options.headerDelayMs);
   if (opening === "nothing" && options.isEmpty204) {
     return { status: 204, header: new Headers({ "cache-control": "no-cache" }) };
   }
@@ -61,6 +64,19 @@ export async function respondWithEvents(options: StreamOptions): Promise<Univers
     return errorResponse(ConnectError.from(opening.error));
   }
   return new EventResponse(call, body);
+}
+
+/**
+ * Waits for a promise that never rejects, but not longer than `delayMs` of time in which it could have settled: work
+ * that lets nothing else run, such as reading a large input, uses up one slice at most.
+ */
+async function settledWhileFree<T>(promise: Promise<T>, delayMs: number): Promise<T | undefined> {
+  for (let leftMs = delayMs; ; leftMs -= sliceMs) {
+    const result = await settledOr(promise, Math.min(leftMs, sliceMs));
+    if (result !== undefined || leftMs <= sliceMs) {
+      return result;
+    }
+  }
 }
 
 async function* one<T>(message: T): AsyncGenerator<T> {

@@ -19,12 +19,13 @@ import {
 import { readyItem, reasonError } from "@dragoman/rpc";
 import { implement, type ServiceEntry } from "@dragoman/server";
 
-/** One step of what the services do: events of one batch, an item of its own, a wait, or an error. */
+/** One step of what the services do: events of one batch, an item of its own, a wait, work that lets nothing else run, or an error. */
 export type Step =
   | { readonly batch: readonly (AguiEvent | { readonly jsonOnly: string })[] }
   | { readonly item: MessageInitShape<typeof RunAgentResponseSchema> }
   | { readonly untilAborted: true }
   | { readonly pauseMs: number }
+  | { readonly blockMs: number }
   | { readonly error: unknown };
 
 /** Services that do what a test says and remember what they were asked. */
@@ -92,6 +93,8 @@ async function* play<Desc extends DescMessage>(
       yield create(schema, step.item as MessageInitShape<Desc>);
     } else if ("pauseMs" in step) {
       await new Promise((resolve) => setTimeout(resolve, step.pauseMs));
+    } else if ("blockMs" in step) {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, step.blockMs);
     } else if ("error" in step) {
       throw step.error;
     } else {
