@@ -58,6 +58,11 @@ export type { Problem } from "./json/problem.ts";
 export { applyPatch } from "./reduce/json-patch.ts";
 export { snapshotPrelude } from "./reduce/prelude.ts";
 export { createReducer, type Reducer, type ReducerOptions } from "./reduce/reducer.ts";
+export { applyChange, maxStateWeight, type StateChange, StateChangeError } from "./state/change.ts";
+export { diffState } from "./state/diff.ts";
+export { InvalidPointerError } from "./state/pointer.ts";
+export { type RebaseOptions, rebaseState } from "./state/rebase.ts";
+export { pointersChanged, selectState } from "./state/select.ts";
 export type {
   ActivityDeltaEvent,
   ActivityMessage,

@@ -9,45 +9,58 @@ import type { Json, JsonPatchOperation } from "../types.ts";
  */
 export const maxCopiedWeight = 4 * 1024 * 1024;
 
+/** A patch does not apply. The message gives the reason, without the document. */
+export class PatchError extends Error {
+  override readonly name = "PatchError";
+  /** Which of its operations does not. */
+  readonly operationIndex: number;
+
+  constructor(operationIndex: number, reason: string) {
+    super(reason);
+    this.operationIndex = operationIndex;
+  }
+}
+
 /**
  * Applies a JSON Patch (RFC 6902) and returns the new document. The given one stays as it is, whether the patch
  * succeeds or not: only the containers on the way to a change are copied, everything else is shared. So a
  * document may be handed out as a snapshot, and the cost of a patch follows the width of what it touches, not
  * the size of the document. Operations are taken one after the other.
  *
- * Throws an Error, with the reason in its message, if any operation does not apply, if it would nest the
- * document deeper than events may be, and if a `copy` would make it heavier than {@link maxCopiedWeight}.
+ * Throws a {@link PatchError} if any operation does not apply, if it would nest the document deeper than events
+ * may be, and if a `copy` would make it heavier than {@link maxCopiedWeight}.
  */
 export function applyPatch(document: Json, patch: readonly JsonPatchOperation[]): Json {
   const copied = new Set<object>();
   let current = document;
   let budget: number | undefined;
   patch.forEach((operation, index) => {
-    if (movesIntoItself(operation)) throw new Error("Cannot move a value into itself");
-    if (operation.op === "copy") {
-      // Weighed once in a patch: all else that it adds is written out in it.
-      budget = payForCopy(current, operation.from, budget ?? lighten(current, maxCopiedWeight));
+    try {
+      if (movesIntoItself(operation)) throw new Error("Cannot move a value into itself");
+      if (operation.op === "copy") {
+        // Weighed once in a patch: all else that it adds is written out in it.
+        budget = payForCopy(current, operation.from, budget ?? lighten(current, maxCopiedWeight));
+      }
+      current = applyOperation(current, operation, copied);
+    } catch (error) {
+      throw new PatchError(index, reasonOf(error));
     }
-    const steps = operation.op === "move" ? stepsOfMove(current, operation) : [operation];
-    for (const step of steps) {
-      if (step.op !== "test" && typeof step.path === "string")
-        current = copyWayTo(current, step.path, copied);
-      // As in the library, the steps of a move are not checked any further: stock clients accept the same.
-      const isChecked = step === operation;
-      current = jsonpatch.applyOperation(
-        current,
-        step as Operation,
-        isChecked,
-        true,
-        true,
-        index,
-      ).newDocument;
-    }
-    // The library lets a move or copy from nowhere to the root pass.
-    if (current === undefined)
-      throw new Error("Cannot perform the operation from a path that does not exist");
-    checkDepth(current, operation);
   });
+  return current;
+}
+
+function applyOperation(document: Json, operation: JsonPatchOperation, copied: Set<object>): Json {
+  let current = document;
+  const steps = operation.op === "move" ? stepsOfMove(current, operation) : [operation];
+  for (const step of steps) {
+    if (step.op !== "test" && typeof step.path === "string") current = copyWayTo(current, step.path, copied);
+    // As in the library, the steps of a move are not checked any further: stock clients accept the same.
+    const isChecked = step === operation;
+    current = jsonpatch.applyOperation(current, step as Operation, isChecked, true, true).newDocument;
+  }
+  // The library lets a move or copy from nowhere to the root pass.
+  if (current === undefined) throw new Error("Cannot perform the operation from a path that does not exist");
+  checkDepth(current, operation);
   return current;
 }
 
@@ -100,7 +113,8 @@ function checkDepth(document: Json, operation: JsonPatchOperation): void {
   }
 }
 
-function isDeeperThan(value: Json, levels: number): boolean {
+/** Whether arrays and objects nest deeper in a value than so many levels. */
+export function isDeeperThan(value: Json, levels: number): boolean {
   if (!isContainer(value)) return false;
   if (levels <= 0) return true;
   return Object.values(value).some((inner) => isDeeperThan(inner, levels - 1));
@@ -114,8 +128,8 @@ function payForCopy(document: Json, from: string, budget: number): number {
   return rest;
 }
 
-/** Takes the weight of a value off a budget, and stops once that is used up. */
-function lighten(value: Json, budget: number): number {
+/** Takes the weight of a value off a budget, and stops once that is used up: the rest is negative then. */
+export function lighten(value: Json, budget: number): number {
   let rest = budget - 1;
   if (typeof value === "string") return rest - value.length;
   if (!isContainer(value)) return rest;
