@@ -48,6 +48,10 @@ function idProblem(id: string, path: string, maxBytes: number): Problem | undefi
   if (id.length * 3 > maxBytes && encoder.encode(id).length > maxBytes) {
     return { path, message: `must not be longer than ${maxBytes} bytes`, rule: "max_bytes" };
   }
+  // UTF-8 has none: they would be stored and compared as something else.
+  if (!id.isWellFormed()) {
+    return { path, message: "must not contain half of a surrogate pair", rule: "well_formed" };
+  }
   if (CONTROL_CHARACTER.test(id)) {
     return { path, message: "must not contain control characters", rule: "no_control_characters" };
   }

@@ -104,6 +104,20 @@ describe("an input of AG-UI", () => {
   });
 });
 
+describe("an id with half of a surrogate pair", () => {
+  test.each(["threadId", "runId", "parentRunId"])("is no %s", (name) => {
+    const rule = "well_formed";
+    for (const id of ["\ud800", "a\udc00b"])
+      expect(checkRunAgentInput({ ...least, [name]: id })).toMatchObject([{ path: `/${name}`, rule }]);
+    expect(checkRunAgentInput({ ...least, [name]: "\u{1f600}" })).toEqual([]);
+  });
+
+  test("is none of a message either", () => {
+    const messages = [{ id: "\ud800", role: "user", content: "x" }];
+    expect(checkRunAgentInput({ ...least, messages })).toMatchObject([{ path: "/messages/0/id" }]);
+  });
+});
+
 describe("the problems of an input", () => {
   test("are all listed, in the order of the fields, with their rules", () => {
     const deep = Array.from({ length: 31 }).reduce((inner) => [inner], 1 as unknown);

@@ -163,6 +163,14 @@ describe("what is wrong with a run", () => {
     expect(services.requests).toEqual([]);
   });
 
+  test.each(["threadId", "runId"])("half of a surrogate pair in a %s is refused", async (name) => {
+    const json = JSON.stringify({ ...body, [name]: "?" }).replace("?", "\\ud800");
+    const response = await post("/", json);
+    const { reason, metadata } = (await response.json()).details[0].debug;
+    expect([response.status, reason, metadata.path]).toEqual([400, "INVALID_INPUT", `/${name}`]);
+    expect(services.requests).toEqual([]);
+  });
+
   test("all problems are listed with their places", async () => {
     const error = await (await post("/", { threadId: 5, runId: "", messages: [{ role: "user" }] })).json();
     const fields = error.details[1].debug.fieldViolations.map(({ field }: { field: string }) => field);
