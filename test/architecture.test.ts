@@ -11,6 +11,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "packages/contract": [],
   "packages/agui": ["contract"],
   "packages/event-log": [],
+  "packages/egress": [],
   "packages/rpc": ["agui", "contract"],
   "packages/client": ["agui", "contract"],
   "packages/server": ["agui", "contract", "rpc"],
