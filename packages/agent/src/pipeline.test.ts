@@ -307,6 +307,33 @@ describe("a run pipeline", () => {
   });
 });
 
+describe("interrupts with one id", () => {
+  const interrupts = [
+    { id: "a", reason: "first" },
+    { id: "b", reason: "other" },
+    { id: "a", reason: "second" },
+  ];
+  const interrupted = (count: number): AguiEvent => ({
+    ...finished,
+    outcome: { type: "interrupt", interrupts: interrupts.slice(0, count) },
+  });
+
+  it("are one, the first, with a warning", () => {
+    const { events, warnings, emitted } = run(interrupted(3));
+    expect(events).toEqual([interrupted(2)]);
+    expect(warnings).toEqual([
+      { rule: "duplicate_interrupt", message: expect.stringContaining("several interrupts 'a'") },
+    ]);
+    expect(decodeEvent(emitted.at(-1)?.bytes ?? new Uint8Array())).toEqual(interrupted(2));
+  });
+
+  it("are no matter where the ids differ", () => {
+    const { events, warnings } = run(interrupted(2));
+    expect(events).toEqual([interrupted(2)]);
+    expect(warnings).toEqual([]);
+  });
+});
+
 describe("bytes", () => {
   const encoded = (event: AguiEvent) => ({ event, bytes: encodeEvent(event) });
 

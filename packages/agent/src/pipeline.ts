@@ -148,7 +148,7 @@ class VerifiedPipeline implements RunPipeline {
     this.#hasInput = true;
     const { event, bytes } = read;
     if (event.type === "RUN_STARTED" && isFirst) return;
-    const owned = event.type === "RUN_FINISHED" ? this.#own(event) : event;
+    const owned = event.type === "RUN_FINISHED" ? this.#withoutTwins(this.#own(event)) : event;
     this.#expand(owned, owned === event ? bytes : encodeEvent(owned));
   }
 
@@ -163,6 +163,22 @@ class VerifiedPipeline implements RunPipeline {
     if (event.threadId === threadId && event.runId === runId) return event;
     this.#warn("foreign_run_id", `RUN_FINISHED named run '${event.runId}' of thread '${event.threadId}'.`);
     return { ...event, threadId, runId };
+  }
+
+  /** Interrupts are answered by their ids. Clients take two with one id, but only one answer can be kept. */
+  #withoutTwins(event: RunFinishedEvent): RunFinishedEvent {
+    if (event.outcome?.type !== "interrupt") return event;
+    const ids = new Set<string>();
+    const interrupts = event.outcome.interrupts.filter(({ id }) => {
+      if (!ids.has(id)) return ids.add(id);
+      this.#warn(
+        "duplicate_interrupt",
+        `RUN_FINISHED has several interrupts '${id}'; the first one is kept.`,
+      );
+      return false;
+    });
+    if (interrupts.length === event.outcome.interrupts.length) return event;
+    return { ...event, outcome: { ...event.outcome, interrupts } };
   }
 
   /** Checks an expanded event and hands it out. A field, so that the expander can call it. */
