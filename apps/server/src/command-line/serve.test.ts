@@ -56,6 +56,18 @@ test("a host that is not ours is refused in one line", async () => {
   });
 });
 
+test.each([
+  [["--agent", "x=grpc:nope"], "<host>:<port>"],
+  [["--agent", "my agent=llm:x"], "without spaces and control characters"],
+  [["--allow-origin", "not-an-origin"], "<scheme>://<host>[:<port>]"],
+  [["--allow-host", "http://x"], "without scheme and port"],
+])("a name that can never work is refused in one line: %j", async (args, message) => {
+  const result = await serve(["--port", "0", "--memory", ...args]);
+  expect(result).toMatchObject({ code: 2, stdout: "" });
+  expect(result.stderr).toMatch(/^[^\n]+\n$/);
+  expect(result.stderr).toContain(message);
+});
+
 describe("the data folder", () => {
   test("keeps everything over a restart, and belongs to one process at a time", async () => {
     const data = ["--data", own("data")];

@@ -98,9 +98,41 @@ describe("what cannot be is refused, and says what to change", () => {
     [{ agent: ["a=smoke:b"] }, "Kinds are ag-ui, grpc, llm"],
     [{ agent: ["a=ag-ui:nourl"] }, "--agent a=ag-ui:nourl cannot be used"],
     [{ agent: ["a=grpc:::"] }, "--agent a=grpc::: cannot be used"],
+    [
+      { agent: ["a=grpc:nope"] },
+      "takes <host>:<port> or a URL without a path, such as --agent a=grpc:127.0.0.1",
+    ],
+    [{ agent: ["a=grpc:host:99999"] }, "--agent a=grpc:host:99999 cannot be used"],
+    [{ agent: ["a=grpc:host:0"] }, "--agent a=grpc:host:0 cannot be used"],
+    [{ agent: ["a=grpc:http://host/path"] }, "takes <host>:<port>"],
+    [{ agent: ["a=grpc:ftp://host:1"] }, "takes <host>:<port>"],
+    [{ agent: ["my agent=llm:x"] }, '"my agent"=… is no agent id: it takes 1 to 256 bytes without spaces'],
+    [{ agent: ["a\nb=llm:x"] }, '"a\\nb"=… is no agent id'],
+    [{ agent: ["a\u0007=llm:x"] }, "is no agent id"],
+    [{ agent: [`${"a".repeat(257)}=llm:x`] }, "is no agent id"],
+    [{ allowOrigin: ["not-an-origin"] }, 'such as https://app.example, not "not-an-origin"'],
+    [{ allowOrigin: ["localhost:3000"] }, "--allow-origin takes * or <scheme>://<host>[:<port>]"],
+    [{ allowOrigin: ["https://app.example/"] }, "such as https://app.example, not"],
+    [{ allowOrigin: ["https://app.example:443"] }, "such as https://app.example, not"],
+    [{ allowOrigin: ["null"] }, "--allow-origin takes"],
+    [{ allowHost: ["https://agents.example"] }, "--allow-host takes * or a name without scheme and port"],
+    [{ allowHost: ["agents.example:443"] }, "--allow-host takes"],
     [{ defaultAgent: "nobody" }, "there are: demo"],
   ])("%j", (flags, message) => {
     expect(refusal(flags)).toContain(message);
+  });
+
+  test("what is near to that is taken", () => {
+    const flags = {
+      agent: ["ö/1=grpc:[::1]:7000", "b=grpc:https://agents.example", "c=grpc:agents.example:80"],
+      allowOrigin: ["*", "https://App.example", "http://[::1]:3000", "chrome-extension://abcdef"],
+      allowHost: ["*", "agents.example", "[::1]"],
+    };
+    expect(refusal(flags)).toBe("");
+    expect(readConfig(flags, {})).toMatchObject({
+      allowedOrigins: flags.allowOrigin,
+      allowedHosts: flags.allowHost,
+    });
   });
 
   test("GRPC_ENABLED and GRPC_PORT", () => {

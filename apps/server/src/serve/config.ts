@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { createSecureContext } from "node:tls";
 import { UsageError } from "../usage-error.ts";
+import { agentIdOf, grpcTargetOf, hostOf, originOf } from "./names.ts";
 
 /** What `dragoman serve` was told, by flags and the environment; complete and checked. */
 export interface ServeConfig {
@@ -79,8 +80,8 @@ export function readConfig(flags: ServeFlags, environment: Environment): ServeCo
     agents: (flags.agent ?? []).map(agentOf),
     defaultAgentId: flags.defaultAgent,
     testAgents: flags.testAgents ?? false,
-    allowedOrigins: flags.allowOrigin ?? [],
-    allowedHosts: flags.allowHost ?? [],
+    allowedOrigins: (flags.allowOrigin ?? []).map(originOf),
+    allowedHosts: (flags.allowHost ?? []).map(hostOf),
     onDisconnect: { action, graceMs },
     drainMs: integer("--drain-ms", flags.drainMs ?? "10000", 0, hourMs),
     heartbeatMs: integer("--heartbeat-ms", flags.heartbeatMs ?? "15000", 10, hourMs),
@@ -148,14 +149,15 @@ function portOf(flags: ServeFlags, environment: Environment): number {
 }
 
 function agentOf(text: string): AgentConfig {
-  const match = /^([^=]+)=([^:]+):(.*)$/.exec(text);
+  const match = /^([^=]+)=([^:]+):(.*)$/s.exec(text);
   const kind = agentKinds.find((one) => one === match?.[2]);
   if (!match?.[1] || !kind || !match[3]) {
     throw new UsageError(
       `--agent ${text} is not of the form <id>=<kind>:<target>. Kinds are ${agentKinds.join(", ")}; for example --agent coder=ag-ui:http://127.0.0.1:8000/agent`,
     );
   }
-  return { agentId: match[1], kind, target: match[3] };
+  const agentId = agentIdOf(match[1]);
+  return { agentId, kind, target: kind === "grpc" ? grpcTargetOf(agentId, match[3]) : match[3] };
 }
 
 function disconnectOf(text: string): ["continue" | "cancel", number] {
