@@ -1,20 +1,34 @@
 import type { AguiEvent } from "@dragoman/agui";
+import type { CatalogChange } from "@dragoman/event-log";
 import type { Created } from "./creation.ts";
+import { encodeWithin } from "./encode-within.ts";
 import type { RunInfo, SessionInfo } from "./entries.ts";
 import { type ChangeOrigin, originMetadata } from "./origin.ts";
 import type { Session } from "./session.ts";
 
+/** A change that no agent made. */
+export interface OutsideChange {
+  readonly runId: string;
+  readonly origin: ChangeOrigin;
+  readonly events: readonly AguiEvent[];
+  /** What else is written in the same append. */
+  readonly catalog?: readonly CatalogChange[];
+}
+
 /**
  * Appends a change that no agent made as a small run of its own, all or nothing, so that every reader takes it
  * in like any other run. Call it while holding the mutex of an idle session.
+ *
+ * @throws {EngineError} INVALID_INPUT or LIMIT_REACHED for an event that cannot be kept
  */
 export async function appendChange(
   session: Session,
-  change: { readonly runId: string; readonly origin: ChangeOrigin; readonly events: readonly AguiEvent[] },
+  change: OutsideChange,
   created: Created,
   changes: Partial<SessionInfo> = {},
 ): Promise<void> {
-  const { runId, origin, events } = change;
+  const { runId, origin, events, catalog = [] } = change;
+  const encoded = events.map((event) => encodeWithin(event, session.limits.eventMaxBytes, "the change"));
   const threadId = session.sessionId;
   const metadata = originMetadata(origin);
   const writer = await session.write();
@@ -25,7 +39,7 @@ export async function appendChange(
     protocolVersion: "1.0",
     metadata,
   });
-  for (const event of events) writer.push(event);
+  for (const [index, event] of events.entries()) writer.push(event, encoded[index]);
   const lastSequence = writer.push({ type: "RUN_FINISHED", threadId, runId });
   const info: RunInfo = {
     namespace: session.key.namespace,
@@ -43,7 +57,7 @@ export async function appendChange(
     warningCount: 0,
     droppedEventCount: 0,
   };
-  writer.add([], session.entriesFor(info, changes));
+  writer.add([], [...session.entriesFor(info, changes), ...catalog]);
   await session.flush();
   session.hub.run(info);
 }

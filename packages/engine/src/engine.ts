@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { Agent } from "@dragoman/agent";
 import type { Message } from "@dragoman/agui";
 import type { LogKey, Store } from "@dragoman/event-log";
@@ -9,9 +8,11 @@ import type { InterruptInfo, RunInfo, SessionInfo, SessionOptions } from "./entr
 import { EngineError, quote } from "./errors.ts";
 import type { EngineLimits } from "./limits.ts";
 import { type ListRunsQuery, type ListSessionsQuery, listRuns, listSessions, type Page } from "./lists.ts";
+import { newId } from "./new-id.ts";
 import { recoverRuns } from "./recovery.ts";
 import type { Session } from "./session.ts";
 import type { RunRequest } from "./start-run.ts";
+import { SessionStates } from "./state/session-states.ts";
 
 /** The agents that an engine can run. */
 export interface AgentSource {
@@ -60,12 +61,15 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 /** Runs agents in sessions. Everything a client may see is read from the log. */
 export class Engine {
   readonly limits: EngineLimits;
+  /** The shared state of sessions. */
+  readonly states: SessionStates;
   readonly #core: EngineCore;
 
   /** Use {@link openEngine}. */
   constructor(options: EngineOptions) {
     this.#core = new EngineCore(options);
     this.limits = this.#core.limits;
+    this.states = new SessionStates(this.#core);
   }
 
   /** How many runs are active. */
@@ -221,9 +225,4 @@ function viewOf(session: Session): SessionView {
     openInterrupts,
     stateRevision: fold.stateRevision,
   };
-}
-
-/** Makes an id for a session or a run: random, unique. */
-export function newId(): string {
-  return randomUUID();
 }

@@ -11,7 +11,7 @@ import {
   type StateSnapshotEvent,
 } from "@dragoman/agui";
 import type { ActiveRun } from "./active-run.ts";
-import { EngineError, limitReached } from "./errors.ts";
+import { encodeWithin } from "./encode-within.ts";
 import { type ExecuteContext, runErrorCodes } from "./execute-context.ts";
 import { type Ending, finishRun } from "./finish-run.ts";
 import type { EngineLimits } from "./limits.ts";
@@ -117,7 +117,7 @@ class Execution implements RunPort {
   }
 
   inject(events: readonly AguiEvent[]): number {
-    for (const event of events) this.#checkSize(event);
+    for (const event of events) encodeWithin(event, this.#limits.eventMaxBytes, "this");
     this.#isInjecting = true;
     try {
       for (const event of events) this.pipeline.inject(event);
@@ -202,19 +202,6 @@ class Execution implements RunPort {
     if (rebased === undefined) return;
     this.#write(rebased, rebased === event ? bytes : undefined);
     this.state.wrote(this.#writer.nextSequence - 1);
-  }
-
-  /** Throws before anything is written, so that what cannot be kept does no harm to the run. */
-  #checkSize(event: AguiEvent): void {
-    let size: number;
-    try {
-      size = encodeEvent(event).length;
-    } catch (error) {
-      const why = error instanceof Error ? error.message : "it cannot be encoded";
-      throw new EngineError("INVALID_INPUT", `this cannot be kept: ${why}`, { path: "" });
-    }
-    const { eventMaxBytes } = this.#limits;
-    if (size > eventMaxBytes) throw limitReached("eventMaxBytes", eventMaxBytes, `this has ${size} bytes`);
   }
 
   #write(event: AguiEvent, bytes: Uint8Array | undefined): void {

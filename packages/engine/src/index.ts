@@ -4,7 +4,6 @@ export {
   type AgentSource,
   Engine,
   type EngineOptions,
-  newId,
   openEngine,
   type SessionView,
   type StartedRun,
@@ -20,7 +19,10 @@ export {
   type Page,
   pageSizeOf,
 } from "./lists.ts";
+export { newId } from "./new-id.ts";
 export type { Prelude } from "./prelude.ts";
 export type { ReadResult } from "./reader.ts";
 export type { HistoryMode } from "./reconcile-messages.ts";
 export type { RunRequest } from "./start-run.ts";
+export type { SessionStates, StateUpdate, StateView, UpdatedState } from "./state/session-states.ts";
+export type { StateWatch, StateWatchOptions, StateWatchResult } from "./state/state-watch.ts";

@@ -22,6 +22,8 @@ export interface EngineLimits {
   readonly runTimeoutMs: number;
   /** How long a run may send nothing, in milliseconds. Default 1 hour. */
   readonly runIdleTimeoutMs: number;
+  /** Changes of the state of one session whose keys for safe retries are remembered. Default 1,000. */
+  readonly stateRequestsMax: number;
   /** How long a run may be paused before it goes on by itself, in milliseconds. Default 1 hour. */
   readonly pauseTimeoutMs: number;
   /**
@@ -43,6 +45,7 @@ const defaults: EngineLimits = {
   idleSessionsMax: 1_000,
   runTimeoutMs: 24 * 60 * 60 * 1000,
   runIdleTimeoutMs: 60 * 60 * 1000,
+  stateRequestsMax: 1_000,
   pauseTimeoutMs: 60 * 60 * 1000,
   recoveryTimeoutMs: 30_000,
 };

@@ -67,7 +67,7 @@ export class Session implements ReadSource {
   /** Told what became durable. */
   readonly hub: Hub;
   readonly #store: Store;
-  readonly #limits: EngineLimits;
+  readonly limits: EngineLimits;
   #head: LogHead;
   #writer: SessionWriter | undefined;
   #checkpointSequence: number;
@@ -78,7 +78,7 @@ export class Session implements ReadSource {
     this.hub = hub;
     this.log = store.log;
     this.#store = store;
-    this.#limits = limits;
+    this.limits = limits;
     this.ring = new Ring(limits.ringMaxBytes);
     this.info = loaded.info;
     this.fold = loaded.fold;
@@ -200,6 +200,7 @@ export class Session implements ReadSource {
     const writer = await this.write();
     writer.add([], [{ put: sessionEntry(this.info) }]);
     await this.flush();
+    this.notify();
     this.hub.session(this.info);
   }
 
@@ -246,12 +247,16 @@ export class Session implements ReadSource {
     return run;
   }
 
+  /** Throws if the session has as many readers as it may. */
+  assertRoomForReader(): void {
+    const { readersPerSessionMax } = this.limits;
+    if (this.waiting.size < readersPerSessionMax) return;
+    throw limitReached("readersPerSessionMax", readersPerSessionMax, "this session has too many readers");
+  }
+
   /** Opens a reader. See {@link EventReader}. */
   read(after: number, endAt: () => number | undefined, idleMs: number, signal: AbortSignal): EventReader {
-    if (this.waiting.size >= this.#limits.readersPerSessionMax) {
-      const { readersPerSessionMax } = this.#limits;
-      throw limitReached("readersPerSessionMax", readersPerSessionMax, "this session has too many readers");
-    }
+    this.assertRoomForReader();
     return new EventReader(this, after, endAt, idleMs, signal);
   }
 

@@ -1,14 +1,8 @@
 import type { Agent } from "@dragoman/agent";
-import {
-  type AguiEvent,
-  encodeEvent,
-  type Interrupt,
-  type Message,
-  type RunAgentInput,
-  type Tool,
-} from "@dragoman/agui";
+import type { AguiEvent, Interrupt, Message, RunAgentInput, Tool } from "@dragoman/agui";
 import type { Catalog } from "@dragoman/event-log";
 import type { ActiveRun, DisconnectPolicy } from "./active-run.ts";
+import { encodeWithin } from "./encode-within.ts";
 import { type InterruptInfo, type RunInfo, readEntry } from "./entries.ts";
 import { EngineError, limitReached, quote } from "./errors.ts";
 import { type ResolvedInterrupts, resolveInterrupts } from "./interrupts.ts";
@@ -192,7 +186,10 @@ async function writeBeginning(
   context: StartContext,
 ): Promise<void> {
   const { input, agentId } = request;
-  const encoded = events.map((event) => encodeWithin(event, context.limits.eventMaxBytes));
+  const encoded = events.map((event) => {
+    const what = event.type === "MESSAGES_SNAPSHOT" ? "the history" : "the input";
+    return encodeWithin(event, context.limits.eventMaxBytes, what);
+  });
   const writer = await session.write();
   const firstSequence = writer.nextSequence;
   for (const [index, event] of events.entries()) writer.push(event, encoded[index]);
@@ -231,20 +228,6 @@ async function writeBeginning(
   run.info = run.info.cancelRequested ? { ...info, cancelRequested: true } : info;
   session.hub.interrupts(answers);
   session.hub.run(run.info);
-}
-
-/** Encodes an event before anything is written, so that one that cannot be kept leaves no trace. */
-function encodeWithin(event: AguiEvent, eventMaxBytes: number): Uint8Array {
-  let bytes: Uint8Array;
-  try {
-    bytes = encodeEvent(event);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : "it cannot be encoded";
-    throw new EngineError("INVALID_INPUT", `the input cannot be kept: ${why}`, { path: "" });
-  }
-  if (bytes.length <= eventMaxBytes) return bytes;
-  const what = event.type === "MESSAGES_SNAPSHOT" ? "the history" : "the input";
-  throw limitReached("eventMaxBytes", eventMaxBytes, `${what} has ${bytes.length} bytes as one event`);
 }
 
 function interruptKey(info: InterruptInfo): string {
