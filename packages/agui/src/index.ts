@@ -41,6 +41,8 @@ export {
   interruptToMessage,
   messageFromProto,
   messageToProto,
+  patchOperationFromMessage,
+  patchOperationToMessage,
   resumeEntryFromMessage,
   resumeEntryToMessage,
   toolFromMessage,

@@ -3,10 +3,12 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import { AGUIService } from "@dragoman/contract/agent/v1/agui_service_pb";
 import { RunService } from "@dragoman/contract/orchestrator/v1/run_service_pb";
 import { SessionService } from "@dragoman/contract/orchestrator/v1/session_service_pb";
+import { StateService } from "@dragoman/contract/orchestrator/v1/state_service_pb";
 import { createAguiService } from "./agui-service.ts";
 import { completeOptions, type OrchestratorOptions } from "./options.ts";
 import { createRunService } from "./run-service.ts";
 import { createSessionService } from "./session-service.ts";
+import { createStateService } from "./state-service.ts";
 
 /** A service with what serves it. */
 export interface ServiceEntry<S extends DescService = DescService> {
@@ -21,6 +23,7 @@ export function createServices(options: OrchestratorOptions): ServiceEntry[] {
     entry(AGUIService, createAguiService(complete)),
     entry(RunService, createRunService(complete)),
     entry(SessionService, createSessionService(complete)),
+    entry(StateService, createStateService(complete)),
   ];
 }
 

@@ -26,13 +26,26 @@ import {
   ResumeEntrySchema,
 } from "@dragoman/contract/agui/v1/interrupt_pb";
 import { type Message as ChatMessage, MessageSchema } from "@dragoman/contract/agui/v1/message_pb";
+import {
+  JsonPatchOperationSchema,
+  type JsonPatchOperation as OperationMessage,
+} from "@dragoman/contract/agui/v1/state_event_pb";
 import { decodeEntity, encodeEntity } from "../codec/entity-codec.ts";
-import { CONTEXT, INTERRUPT, MESSAGE, RESUME_ENTRY, RUN_AGENT_INPUT, TOOL } from "../codec/entity-shapes.ts";
+import {
+  CONTEXT,
+  INTERRUPT,
+  MESSAGE,
+  PATCH_OPERATION,
+  RESUME_ENTRY,
+  RUN_AGENT_INPUT,
+  TOOL,
+} from "../codec/entity-shapes.ts";
 import type { Shape, Union } from "../codec/shape.ts";
 import type {
   AgentCapabilities,
   Context,
   Interrupt,
+  JsonPatchOperation,
   Message,
   ResumeEntry,
   RunAgentInput,
@@ -56,7 +69,7 @@ function toMessage<D extends DescMessage>(
 
 function fromMessage<T>(
   schema: DescMessage,
-  described: Shape | typeof MESSAGE,
+  described: Shape | Union,
   message: MessageShape<DescMessage>,
 ): T {
   return decodeEntity(described, toBinary(schema, message)) as T;
@@ -94,3 +107,8 @@ export const capabilitiesToMessage = (capabilities: AgentCapabilities): Capabili
   fromJson(AgentCapabilitiesSchema, capabilities as JsonValue, { ignoreUnknownFields: true });
 export const capabilitiesFromMessage = (message: CapabilitiesMessage): AgentCapabilities =>
   toJson(AgentCapabilitiesSchema, message) as AgentCapabilities;
+
+export const patchOperationToMessage = (operation: JsonPatchOperation): OperationMessage =>
+  toMessage(JsonPatchOperationSchema, PATCH_OPERATION, operation);
+export const patchOperationFromMessage = (message: OperationMessage): JsonPatchOperation =>
+  fromMessage(JsonPatchOperationSchema, PATCH_OPERATION, message);

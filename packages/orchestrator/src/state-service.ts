@@ -1,0 +1,139 @@
+import { create, fromJson, toJson } from "@bufbuild/protobuf";
+import { timestampNow, type Value, ValueSchema } from "@bufbuild/protobuf/wkt";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import {
+  diffState,
+  type Json,
+  patchOperationFromMessage,
+  patchOperationToMessage,
+  type StateChange,
+  selectState,
+} from "@dragoman/agui";
+import { HeartbeatSchema } from "@dragoman/contract/agent/v1/stream_pb";
+import type { JsonPatchOperation as OperationMessage } from "@dragoman/contract/agui/v1/state_event_pb";
+import {
+  StatePatchSchema,
+  type StateService,
+  type UpdateStateRequest,
+  type WatchStateRequest,
+  type WatchStateResponse,
+  WatchStateResponseSchema,
+} from "@dragoman/contract/orchestrator/v1/state_service_pb";
+import { EngineError, type StateWatch } from "@dragoman/engine";
+import { mapErrors, toConnectError } from "./errors.ts";
+import type { CompleteOptions } from "./options.ts";
+
+/** Serves orchestrator.v1.StateService on an engine. */
+export function createStateService(options: CompleteOptions): ServiceImpl<typeof StateService> {
+  const { engine, namespaceOf } = options;
+  const keyOf = (request: { readonly sessionId: string }, context: HandlerContext) => {
+    return { namespace: namespaceOf(context), id: request.sessionId };
+  };
+  return {
+    getState: (request, context) =>
+      mapErrors(async () => {
+        const { state, revision, logId } = await engine.states.get(keyOf(request, context));
+        return { state: valueOf(selected(state, request.keys)), revision: BigInt(revision), logId };
+      }),
+    updateState: (request, context) =>
+      mapErrors(async () => {
+        const { state, revision, changed } = await engine.states.update(keyOf(request, context), {
+          change: changeOf(request),
+          requestId: request.requestId,
+          ...(request.ifRevision !== undefined && { ifRevision: Number(request.ifRevision) }),
+        });
+        return { state: valueOf(state), revision: BigInt(revision), changed };
+      }),
+    watchState: (request, context) => watchState(request, context, options),
+  };
+}
+
+async function* watchState(
+  request: WatchStateRequest,
+  context: HandlerContext,
+  { engine, namespaceOf, heartbeatMs }: CompleteOptions,
+): AsyncGenerator<WatchStateResponse> {
+  let watch: StateWatch | undefined;
+  try {
+    watch = await engine.states.watch(
+      { namespace: namespaceOf(context), id: request.sessionId },
+      {
+        logId: request.logId,
+        idleMs: heartbeatMs,
+        signal: context.signal,
+        ...(request.afterRevision !== undefined && { afterRevision: Number(request.afterRevision) }),
+      },
+    );
+    yield* items(watch, request);
+  } catch (error) {
+    throw toConnectError(error);
+  } finally {
+    watch?.close();
+  }
+}
+
+/** A snapshot, then differences; the caller who is up to date gets a heartbeat, to know that it is attached. */
+async function* items(watch: StateWatch, request: WatchStateRequest): AsyncGenerator<WatchStateResponse> {
+  let logId = watch.logId;
+  let revision = Number(request.afterRevision ?? -1n);
+  const isUpToDate = revision === watch.revision;
+  let sent: Json | undefined = isUpToDate ? selected(watch.state, request.keys) : undefined;
+  const item = (of: WatchStateResponse["item"]): WatchStateResponse => {
+    const message = create(WatchStateResponseSchema, { revision: BigInt(revision), logId, item: of });
+    logId = "";
+    return message;
+  };
+  if (isUpToDate) yield item(heartbeat(revision));
+  for (let next = await watch.next(); next !== "end"; next = await watch.next()) {
+    if (next === "idle") {
+      yield item(heartbeat(revision));
+      continue;
+    }
+    const state = selected(next.state, request.keys);
+    revision = next.revision;
+    if (sent === undefined) yield item({ case: "snapshot", value: valueOf(state) });
+    else {
+      const operations = diffState(sent, state).map(patchOperationToMessage);
+      // A change elsewhere is none to who watches keys.
+      if (operations.length > 0)
+        yield item({ case: "patch", value: create(StatePatchSchema, { operations }) });
+    }
+    sent = state;
+  }
+}
+
+function heartbeat(revision: number): WatchStateResponse["item"] {
+  const value = create(HeartbeatSchema, { headSequence: BigInt(revision), time: timestampNow() });
+  return { case: "heartbeat", value };
+}
+
+/** The whole state, or an object from each key that is there to its value. */
+function selected(state: unknown, keys: readonly string[]): Json {
+  return keys.length === 0 ? (state as Json) : selectState(state as Json, keys);
+}
+
+function valueOf(state: unknown): Value {
+  return fromJson(ValueSchema, state as Json);
+}
+
+function changeOf({ change }: UpdateStateRequest): StateChange {
+  switch (change.case) {
+    case "patch":
+      return { kind: "patch", operations: change.value.operations.map(readOperation) };
+    case "mergePatch":
+      return { kind: "merge", patch: toJson(ValueSchema, change.value) as Json };
+    case "replacement":
+      return { kind: "replace", value: toJson(ValueSchema, change.value) as Json };
+    default:
+      throw new EngineError("INVALID_REQUEST", "a change is required: patch, merge_patch or replacement");
+  }
+}
+
+function readOperation(message: OperationMessage, index: number) {
+  try {
+    return patchOperationFromMessage(message);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : "it cannot be read";
+    throw new EngineError("INVALID_REQUEST", `operation ${index} of the patch is not valid: ${why}`);
+  }
+}
