@@ -22,6 +22,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "packages/stores/sqlite": ["event-log"],
   "packages/adapters/ag-ui": ["agent", "agui"],
   "packages/adapters/demo": ["agent", "agui"],
+  "packages/adapters/http-tools": ["egress"],
   "packages/adapters/llm": ["agent", "agui"],
   "packages/adapters/script": ["agent", "agui"],
   "packages/testing": [],

@@ -61,7 +61,10 @@ export interface EgressFetch extends Disposable {
 
 /** Makes an HTTP client that reaches only what the policy allows, redirects included. */
 export function createEgressFetch(policy: EgressPolicy, options: EgressFetchOptions = {}): EgressFetch {
-  return new PolicedFetch(policy, options);
+  const fetch = new PolicedFetch(policy, options);
+  const close = () => fetch.close();
+  // Functions of their own, so that `request` alone can be handed on.
+  return { request: (request) => fetch.request(request), close, [Symbol.dispose]: close };
 }
 
 interface Limits {
@@ -76,7 +79,7 @@ const idleTimeoutMs = 4_000;
 /** The longest time that a timer takes. */
 const longestTimeoutMs = 2 ** 31 - 1;
 
-class PolicedFetch implements EgressFetch {
+class PolicedFetch {
   readonly #policy: EgressPolicy;
   readonly #limits: Limits;
   readonly #agents: Agents;
@@ -126,10 +129,6 @@ class PolicedFetch implements EgressFetch {
     for (const controller of this.#active) controller.abort(closed());
     this.#agents.http.destroy();
     this.#agents.https.destroy();
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
   }
 
   async #follow(first: Hop, limits: Limits, signal: AbortSignal): Promise<EgressResponse> {
