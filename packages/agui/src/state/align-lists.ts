@@ -8,6 +8,8 @@ export interface Alignment {
   readonly partners: readonly number[];
   /** Those elements of the first list that have a partner, but out of order. */
   readonly moved: ReadonlySet<number>;
+  /** Those elements of the first list whose partner is where they were, with another `id`. */
+  readonly renamed: ReadonlySet<number>;
 }
 
 export interface AlignOptions {
@@ -57,7 +59,7 @@ function alignByPlace(first: readonly Json[], second: readonly Json[]): CountedA
     if (!sameValue(value, second[index])) changes += 1;
     return index;
   });
-  return { partners, moved: new Set(), changes };
+  return { partners, moved: new Set(), renamed: new Set(), changes };
 }
 
 /** By what is equal at both ends, and between them by the elements that either list has exactly once. */
@@ -72,8 +74,12 @@ function alignByContent(first: readonly Json[], second: readonly Json[]): Counte
   for (let back = 1; back <= tail; back++) partners[first.length - back] = second.length - back;
   const unique = onceInBoth(first.slice(head, first.length - tail), second.slice(head, second.length - tail));
   for (const [one, other] of inOrder(unique)) partners[head + one] = head + other;
-  const changes = fillGaps(partners, second.length, new Set(), (one, other) => Math.min(one, other));
-  return { partners, moved: new Set(), changes };
+  let changes = 0;
+  for (const { missing, strange } of gapsIn(partners, second.length, new Set())) {
+    for (const [index, one] of missing.entries()) partners[one] = strange[index] ?? nowhere;
+    changes += Math.max(missing.length, strange.length);
+  }
+  return { partners, moved: new Set(), renamed: new Set(), changes };
 }
 
 function alignById(first: ReadonlyMap<Json, number>, second: ReadonlyMap<Json, number>): Alignment {
@@ -81,9 +87,18 @@ function alignById(first: ReadonlyMap<Json, number>, second: ReadonlyMap<Json, n
   const known = partners.flatMap((other, one): Pair[] => (other === nowhere ? [] : [[one, other]]));
   const kept = new Set(inOrder(known).map(([one]) => one));
   const moved = new Set(known.map(([one]) => one).filter((one) => !kept.has(one)));
-  // As many strangers as are missing: elements that were given another id where they are.
-  fillGaps(partners, second.size, moved, (one, other) => (one === other ? one : 0));
-  return { partners, moved };
+  // In a list that kept its length, another id where one is missing may be a new one of the same element.
+  const renamed = new Set<number>();
+  const gaps = first.size === second.size ? gapsIn(partners, second.size, moved) : [];
+  for (const { missing, strange } of gaps) {
+    const strangers = new Set(strange);
+    for (const one of missing) {
+      if (!strangers.has(one)) continue;
+      partners[one] = one;
+      renamed.add(one);
+    }
+  }
+  return { partners, moved, renamed };
 }
 
 /** The ids of a list's elements with their indices, if all are objects and each has an id of its own. */
@@ -156,36 +171,30 @@ function secondOf(pairs: readonly Pair[], index: number | undefined): number {
   return index === undefined ? nowhere : (pairs[index]?.[1] ?? nowhere);
 }
 
-/**
- * Pairs, between those elements that have kept their order, as many of the others as a rule says, from the
- * front. Returns how many elements that leaves changed, added or removed.
- */
-function fillGaps(
-  partners: number[],
-  secondLength: number,
-  moved: ReadonlySet<number>,
-  howMany: (first: number, second: number) => number,
-): number {
+interface Gap {
+  /** Indices of the first list whose elements have no partner. */
+  readonly missing: readonly number[];
+  /** Indices of the second list whose elements are no partner. */
+  readonly strange: readonly number[];
+}
+
+/** What has no partner, between those that have one and have kept their order. */
+function gapsIn(partners: readonly number[], secondLength: number, moved: ReadonlySet<number>): Gap[] {
   const taken = new Set(partners);
-  let changes = 0;
+  const gaps: Gap[] = [];
   let missing: number[] = [];
   let next = 0;
   const closeGap = (end: number) => {
     const strange: number[] = [];
     for (; next < end; next++) if (!taken.has(next)) strange.push(next);
-    const count = howMany(missing.length, strange.length);
-    for (let index = 0; index < count; index++) {
-      partners[missing[index] as number] = strange[index] as number;
-    }
-    changes += Math.max(missing.length, strange.length);
+    if (missing.length > 0 || strange.length > 0) gaps.push({ missing, strange });
     missing = [];
     next = end + 1;
   };
-  for (let index = 0; index < partners.length; index++) {
-    const partner = partners[index] as number;
+  for (const [index, partner] of partners.entries()) {
     if (partner === nowhere) missing.push(index);
     else if (!moved.has(index)) closeGap(partner);
   }
   closeGap(secondLength);
-  return changes;
+  return gaps;
 }

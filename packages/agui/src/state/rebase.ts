@@ -60,7 +60,8 @@ function rebaseLists(base: readonly Json[], theirs: readonly Json[], ours: reado
   const now = (index: number): Json | undefined => {
     const ourIndex = our.partners[index] ?? nowhere;
     const theirIndex = their.partners[index] ?? nowhere;
-    if (ourIndex === nowhere) return undefined;
+    // What others put in the place of an element is theirs, even if the agent removed that element.
+    if (ourIndex === nowhere) return their.renamed.has(index) ? theirs[theirIndex] : undefined;
     if (theirIndex !== nowhere) {
       return rebaseState({ base: base[index], theirs: theirs[theirIndex], ours: ours[ourIndex] });
     }
