@@ -57,7 +57,7 @@ export {
   parseRunAgentInput,
 } from "./json/parse-input.ts";
 export type { Problem } from "./json/problem.ts";
-export { applyPatch } from "./reduce/json-patch.ts";
+export { applyPatch, PatchError } from "./reduce/json-patch.ts";
 export { snapshotPrelude } from "./reduce/prelude.ts";
 export { createReducer, type Reducer, type ReducerOptions } from "./reduce/reducer.ts";
 export { applyChange, maxStateWeight, type StateChange, StateChangeError } from "./state/change.ts";

@@ -16,6 +16,7 @@ import { type ExecuteContext, runErrorCodes } from "./execute-context.ts";
 import { type Ending, finishRun } from "./finish-run.ts";
 import type { EngineLimits } from "./limits.ts";
 import { Pause } from "./pause.ts";
+import { RunActivities } from "./run-activities.ts";
 import type { RunPort } from "./run-port.ts";
 import { RunState } from "./run-state.ts";
 import type { Session } from "./session.ts";
@@ -62,6 +63,7 @@ class Execution implements RunPort {
   readonly pipeline: RunPipeline;
   readonly inputs = new LiveInputs();
   readonly state: RunState;
+  readonly #activities: RunActivities;
   readonly #writer: SessionWriter;
   readonly #run: ActiveRun;
   readonly #limits: EngineLimits;
@@ -89,6 +91,7 @@ class Execution implements RunPort {
     this.#limits = context.limits;
     this.#pause = new Pause(context.limits.pauseTimeoutMs);
     this.state = new RunState(session.fold.state, session.fold.stateRevision);
+    this.#activities = new RunActivities(() => session.fold.messages);
     this.#unverified = agent.unverified === true;
     const onWarning = () => {
       this.#warningCount++;
@@ -194,7 +197,12 @@ class Execution implements RunPort {
       return;
     }
     if (event.type === "STATE_SNAPSHOT" || event.type === "STATE_DELTA") this.#writeState(event, bytes);
-    else this.#write(event, bytes);
+    else this.#writeOther(event, bytes);
+  }
+
+  #writeOther(event: AguiEvent, bytes: Uint8Array | undefined): void {
+    this.#activities.push(event);
+    this.#write(event, bytes);
   }
 
   #writeState(event: StateSnapshotEvent | StateDeltaEvent, bytes: Uint8Array | undefined): void {

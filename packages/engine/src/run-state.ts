@@ -2,9 +2,11 @@ import {
   type AguiEvent,
   applyPatch,
   diffState,
+  PatchError,
   rebaseState,
   type StateDeltaEvent,
   type StateSnapshotEvent,
+  ViolationError,
 } from "@dragoman/agui";
 
 /**
@@ -47,7 +49,10 @@ export class RunState {
     this.#revision = sequence;
   }
 
-  /** Returns the event to append for a change that the agent made; undefined if there is nothing to append. */
+  /**
+   * Returns the event to append for a change that the agent made; undefined if there is nothing to append. Throws a
+   * ViolationError for a patch that makes what no snapshot can show.
+   */
   fromAgent(event: StateSnapshotEvent | StateDeltaEvent): AguiEvent | undefined {
     return event.type === "STATE_SNAPSHOT" ? this.#snapshot(event) : this.#delta(event);
   }
@@ -90,7 +95,10 @@ export class RunState {
 function tryPatch(state: unknown, { delta }: StateDeltaEvent): { readonly state: unknown } | undefined {
   try {
     return { state: applyPatch(state as never, delta) };
-  } catch {
+  } catch (error) {
+    // Clients would go on with a state that nothing of ours can show them.
+    if (error instanceof PatchError && error.isUnshowable)
+      throw new ViolationError("patch_result_unshowable", `STATE_DELTA cannot be kept: ${error.message}`);
     return undefined;
   }
 }

@@ -1,6 +1,6 @@
 import type { ActivityMessage, EventOf, Json, JsonObject } from "../types.ts";
 import { warnOfKind } from "./fold-messages.ts";
-import { applyPatch, reasonOf } from "./json-patch.ts";
+import { applyPatch, reasonOf, ruleOf, UnshowableError } from "./json-patch.ts";
 import { type Conversation, mergeMetadata } from "./messages.ts";
 
 /** Puts an activity, over whatever has its id unless the event says not to replace. */
@@ -45,12 +45,12 @@ export function foldActivityDelta(conversation: Conversation, event: EventOf<"AC
     activity.activityType = activityType;
   } catch (error) {
     const reason = reasonOf(error);
-    conversation.warn("patch_not_applicable", `ACTIVITY_DELTA of '${messageId}' does not apply: ${reason}`);
+    conversation.warn(ruleOf(error), `ACTIVITY_DELTA of '${messageId}' does not apply: ${reason}`);
   }
 }
 
 /** Clients take anything here, but then no snapshot that shows the activity is valid. */
 function asContent(value: Json): ActivityMessage["content"] {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
-  throw new Error("The content of an activity has to stay an object");
+  throw new UnshowableError("The content of an activity has to stay an object");
 }

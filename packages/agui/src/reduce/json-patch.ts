@@ -14,12 +14,18 @@ export class PatchError extends Error {
   override readonly name = "PatchError";
   /** Which of its operations does not. */
   readonly operationIndex: number;
+  /** Whether it would apply, but make a document that no event can show: AG-UI's clients go on with that. */
+  readonly isUnshowable: boolean;
 
-  constructor(operationIndex: number, reason: string) {
+  constructor(operationIndex: number, reason: string, isUnshowable = false) {
     super(reason);
     this.operationIndex = operationIndex;
+    this.isUnshowable = isUnshowable;
   }
 }
+
+/** What a patch makes cannot be shown by a snapshot. */
+export class UnshowableError extends Error {}
 
 /**
  * Applies a JSON Patch (RFC 6902) and returns the new document. The given one stays as it is, whether the patch
@@ -43,7 +49,7 @@ export function applyPatch(document: Json, patch: readonly JsonPatchOperation[])
       }
       current = applyOperation(current, operation, copied);
     } catch (error) {
-      throw new PatchError(index, reasonOf(error));
+      throw new PatchError(index, reasonOf(error), error instanceof UnshowableError);
     }
   });
   return current;
@@ -109,7 +115,7 @@ function checkDepth(document: Json, operation: JsonPatchOperation): void {
     else if (value !== undefined && isContainer(value)) value = value[key];
   }
   if (value !== undefined && isDeeperThan(value, MAX_VALUE_DEPTH - keys.length)) {
-    throw new Error(`Cannot nest the document more than ${MAX_VALUE_DEPTH} deep`);
+    throw new UnshowableError(`Cannot nest the document more than ${MAX_VALUE_DEPTH} deep`);
   }
 }
 
@@ -124,7 +130,11 @@ export function isDeeperThan(value: Json, levels: number): boolean {
 function payForCopy(document: Json, from: string, budget: number): number {
   const value: Json | undefined = budget < 0 ? undefined : jsonpatch.getValueByPointer(document, from);
   const rest = value === undefined ? budget : lighten(value, budget);
-  if (rest < 0) throw new Error(`Cannot copy: the document would weigh more than ${maxCopiedWeight}`);
+  if (rest < 0) {
+    throw new UnshowableError(
+      `Cannot copy: the document would weigh more than ${maxCopiedWeight} (maxCopiedWeight)`,
+    );
+  }
   return rest;
 }
 
@@ -171,6 +181,13 @@ function ownCopy(container: Container, copied: Set<object>): Container {
   const copy = (Array.isArray(container) ? container.slice() : { ...container }) as Container;
   copied.add(copy);
   return copy;
+}
+
+/** The rule that a patch breaks which did not apply. */
+export function ruleOf(error: unknown): "patch_not_applicable" | "patch_result_unshowable" {
+  const isUnshowable =
+    error instanceof UnshowableError || (error instanceof PatchError && error.isUnshowable);
+  return isUnshowable ? "patch_result_unshowable" : "patch_not_applicable";
 }
 
 /** Why a patch did not apply, without the document that the library appends to its messages. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import * as e from "../../test/events.ts";
 import { playToStockClient } from "../../test/stock-client.ts";
-import type { AguiEvent, Message } from "../types.ts";
+import type { AguiEvent, Json, Message } from "../types.ts";
 import type { RuleWarning } from "../verify/rules.ts";
 import { createReducer, type ReducerOptions } from "./reducer.ts";
 
@@ -357,9 +357,25 @@ describe("state", () => {
     expect(reducer.messages).toEqual([
       { id: "a1", role: "activity", activityType: "PLAN", content: { a: 1 }, metadata: { k: 1 } },
     ]);
-    expect(rules).toEqual(["patch_not_applicable", "patch_not_applicable"]);
+    expect(rules).toEqual(["patch_not_applicable", "patch_result_unshowable"]);
+  });
+
+  test("a patch that makes what no snapshot shows changes nothing, and is told from one that does not apply", () => {
+    const { reducer, rules } = reduce(
+      [
+        { type: "STATE_DELTA", delta: [{ op: "add", path: "/b", value: nested(30) }] },
+        { type: "STATE_DELTA", delta: Array.from({ length: 30 }, () => doubling) },
+        { type: "STATE_DELTA", delta: [{ op: "remove", path: "/none" }] },
+      ],
+      { state: { a: ["x"] } },
+    );
+    expect(reducer.state).toEqual({ a: ["x"] });
+    expect(rules).toEqual(["patch_result_unshowable", "patch_result_unshowable", "patch_not_applicable"]);
   });
 });
+
+const nested = (levels: number): Json => (levels === 0 ? 1 : [nested(levels - 1)]);
+const doubling = { op: "copy", from: "/a", path: "/a/-" } as const;
 
 describe("pending", () => {
   const interrupted: AguiEvent = {

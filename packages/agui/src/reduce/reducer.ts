@@ -4,7 +4,7 @@ import type { RuleWarning } from "../verify/rules.ts";
 import { foldActivityDelta, foldActivitySnapshot } from "./fold-activities.ts";
 import { foldContent, foldMessageEnd, foldMessageStart } from "./fold-messages.ts";
 import { foldArguments, foldToolCallEnd, foldToolCallStart, foldToolResult } from "./fold-tool-calls.ts";
-import { applyPatch, reasonOf } from "./json-patch.ts";
+import { applyPatch, reasonOf, ruleOf } from "./json-patch.ts";
 import { type Conversation, copyMessage, MessageList } from "./messages.ts";
 import { reconcileSnapshot } from "./reconcile-snapshot.ts";
 
@@ -16,7 +16,8 @@ export interface ReducerOptions {
   /**
    * Receives events that clients skip or bend in silence: `patch_not_applicable`, `orphan_tool_result`,
    * `unknown_message`, `unknown_tool_call`, `message_kind_mismatch`, `tool_call_renamed`,
-   * `chunk_not_expanded`. Default: nobody.
+   * `chunk_not_expanded`. And one that they follow where this does not: `patch_result_unshowable`, which hosts
+   * with a log refuse. Default: nobody.
    */
   readonly onWarning?: (warning: RuleWarning) => void;
 }
@@ -186,7 +187,7 @@ class ConversationReducer implements Reducer {
     try {
       this.#state = applyPatch(this.#state, delta);
     } catch (error) {
-      this.#conversation.warn("patch_not_applicable", `STATE_DELTA does not apply: ${reasonOf(error)}`);
+      this.#conversation.warn(ruleOf(error), `STATE_DELTA does not apply: ${reasonOf(error)}`);
     }
   }
 

@@ -61,6 +61,9 @@ export const RULES = {
   ),
   orphan_tool_result: warning("TOOL_CALL_RESULT names a tool call that some message made."),
   patch_not_applicable: warning("A JSON Patch applies to the document as it is; else it changes nothing."),
+  patch_result_unshowable: warning(
+    "A JSON Patch leaves a document that a snapshot can show: not too deep or heavy, an activity an object.",
+  ),
   unknown_message: warning("Events that continue a message name one that exists."),
   unknown_tool_call: warning("Events that continue a tool call name one that exists."),
   message_kind_mismatch: warning("Message ids are unique over activities and other messages."),
