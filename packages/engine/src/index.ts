@@ -1,5 +1,6 @@
 export type { DisconnectPolicy } from "./active-run.ts";
 export type { AttachMode, Attachment, AttachOptions } from "./attachment.ts";
+export { type Created, creationClock } from "./creation.ts";
 export {
   type AgentSource,
   Engine,
@@ -9,13 +10,15 @@ export {
   type StartedRun,
 } from "./engine.ts";
 export type { InterruptInfo, RunInfo, RunState, SessionInfo, SessionOptions } from "./entries.ts";
-export { EngineError, type EngineErrorReason } from "./errors.ts";
+export { EngineError, type EngineErrorReason, limitReached, quote } from "./errors.ts";
 export { runErrorCodes } from "./execute-context.ts";
+export { fingerprintOf } from "./fingerprint.ts";
 export type { EngineLimits } from "./limits.ts";
 export {
   invalidPageToken,
   type ListRunsQuery,
   type ListSessionsQuery,
+  listEntries,
   type Page,
   pageSizeOf,
 } from "./lists.ts";

@@ -59,6 +59,16 @@ async function list<T extends RunInfo | SessionInfo>(
   page: PageQuery,
   filter: Omit<CatalogQuery, "limit" | "after">,
 ): Promise<Page<T>> {
+  const { items, nextPageToken } = await listEntries(catalog, page, filter);
+  return { items: items.map((entry) => readEntry<T>(entry)), nextPageToken };
+}
+
+/** Lists entries of the catalog by pages, newest first. */
+export async function listEntries(
+  catalog: Catalog,
+  page: Omit<PageQuery, "namespace">,
+  filter: Omit<CatalogQuery, "limit" | "after">,
+): Promise<Page<CatalogEntry>> {
   const size = pageSizeOf(page.pageSize);
   const hash = filterHash(filter);
   const after = page.pageToken === "" ? undefined : readToken(page.pageToken, hash);
@@ -68,8 +78,7 @@ async function list<T extends RunInfo | SessionInfo>(
   // A store may cut a list whose entries are large, so a short page is the last one only if it is small.
   const bytes = entries.reduce((sum, entry) => sum + entry.value.length, 0);
   const hasMore = entries.length > size || bytes > smallPageBytes;
-  const nextPageToken = hasMore && last ? writeToken(last, hash) : "";
-  return { items: items.map((entry) => readEntry<T>(entry)), nextPageToken };
+  return { items, nextPageToken: hasMore && last ? writeToken(last, hash) : "" };
 }
 
 /** How many items a page has. */
