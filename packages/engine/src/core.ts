@@ -17,6 +17,8 @@ export interface StartedInside {
   readonly run: ActiveRun | RunInfo;
   /** Whether the run existed before. */
   readonly joined: boolean;
+  /** Whether the session was made for it. */
+  readonly created: boolean;
 }
 
 /** What all parts of an engine share. */
@@ -73,11 +75,15 @@ export class EngineCore {
     const { agentId, agent } = found;
     checkIds(request.input);
     const key: LogKey = { namespace: request.namespace, id: request.input.threadId };
-    const info = () => newSession(key, agentId, this.created());
+    let created = false;
+    const info = () => {
+      created = true;
+      return { ...newSession(key, agentId, this.created()), ...request.newSession };
+    };
     const starting = this.sessions.useOrCreate(key, info, async (session) => {
       const known = { ...request, agentId };
       const { run, joined } = await session.mutex.run(() => this.runs.startOrJoin(session, known, agent));
-      return then({ session, run, joined });
+      return then({ session, run, joined, created });
     });
     this.#starting.add(starting);
     return starting.finally(() => this.#starting.delete(starting));

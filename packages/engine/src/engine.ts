@@ -35,6 +35,8 @@ export interface StartedRun {
   readonly attachment: Attachment;
   /** Whether the run existed before. */
   readonly joined: boolean;
+  /** Whether its session was made for it. */
+  readonly created: boolean;
 }
 
 /** A session as it stands now. */
@@ -79,8 +81,8 @@ export class Engine {
 
   /** Starts a run, or joins it, and attaches to it from its first event unless told otherwise. */
   start(request: RunRequest, attach: AttachOptions): Promise<StartedRun> {
-    return this.#core.startRun(request, ({ session, run, joined }) => {
-      return { attachment: attachToRun(session, run, attach), joined };
+    return this.#core.startRun(request, ({ session, run, joined, created }) => {
+      return { attachment: attachToRun(session, run, attach), joined, created };
     });
   }
 

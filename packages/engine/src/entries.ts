@@ -46,6 +46,18 @@ export interface SessionInfo extends Created {
   readonly title: string;
   readonly endTime?: number;
   readonly options?: SessionOptions;
+  /** The run that made it for a sub-agent. */
+  readonly parent?: SessionParent;
+  /** How many sub-agents deep it is; absent for sessions of clients. */
+  readonly spawnDepth?: number;
+}
+
+/** The run that delegated to the agent of a session. */
+export interface SessionParent {
+  readonly sessionId: string;
+  readonly runId: string;
+  /** Who delegated, as it said itself. */
+  readonly agentId?: string;
 }
 
 /** How a session was made. */

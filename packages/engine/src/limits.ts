@@ -31,6 +31,12 @@ export interface EngineLimits {
    * the work, and refuses calls until it is. Default 30 seconds.
    */
   readonly recoveryTimeoutMs: number;
+  /** How many sub-agents deep a run may be. Default 8. */
+  readonly spawnDepthMax: number;
+  /** How many sub-agents one run may start. Default 64. */
+  readonly spawnsPerRunMax: number;
+  /** Bytes of text of a run that are held to answer a plain call. Default 4 MiB less 64 KiB. */
+  readonly answerMaxBytes: number;
 }
 
 const defaults: EngineLimits = {
@@ -48,6 +54,9 @@ const defaults: EngineLimits = {
   stateRequestsMax: 1_000,
   pauseTimeoutMs: 60 * 60 * 1000,
   recoveryTimeoutMs: 30_000,
+  spawnDepthMax: 8,
+  spawnsPerRunMax: 64,
+  answerMaxBytes: 4 * 1024 * 1024 - 64 * 1024,
 };
 
 /** Completes and checks limits. Throws a RangeError for one that is not a positive integer. */

@@ -3,7 +3,7 @@ import type { AguiEvent, Interrupt, Message, RunAgentInput, Tool } from "@dragom
 import type { Catalog } from "@dragoman/event-log";
 import type { ActiveRun, DisconnectPolicy } from "./active-run.ts";
 import { encodeWithin } from "./encode-within.ts";
-import { type InterruptInfo, type RunInfo, readEntry } from "./entries.ts";
+import { type InterruptInfo, type RunInfo, readEntry, type SessionInfo } from "./entries.ts";
 import { EngineError, limitReached, quote } from "./errors.ts";
 import { type ResolvedInterrupts, resolveInterrupts } from "./interrupts.ts";
 import type { EngineLimits } from "./limits.ts";
@@ -29,6 +29,8 @@ export interface RunRequest {
   readonly baseSequence?: number;
   readonly ifStateRevision?: number;
   readonly onOpenInterrupts?: "repeat" | "cancel";
+  /** What its session is, besides, if it has to be made. */
+  readonly newSession?: Pick<SessionInfo, "options" | "parent" | "spawnDepth">;
 }
 
 /** What starting a run needs besides its session. */
