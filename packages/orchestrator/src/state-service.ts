@@ -1,4 +1,4 @@
-import { create, fromJson, toJson } from "@bufbuild/protobuf";
+import { create, fromJson, type JsonValue, toJson } from "@bufbuild/protobuf";
 import { timestampNow, type Value, ValueSchema } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import {
@@ -33,7 +33,7 @@ export function createStateService(options: CompleteOptions): ServiceImpl<typeof
     getState: (request, context) =>
       mapErrors(async () => {
         const { state, revision, logId } = await engine.states.get(keyOf(request, context));
-        return { state: valueOf(selected(state, request.keys)), revision: BigInt(revision), logId };
+        return { state: toValue(selected(state, request.keys)), revision: BigInt(revision), logId };
       }),
     updateState: (request, context) =>
       mapErrors(async () => {
@@ -42,7 +42,7 @@ export function createStateService(options: CompleteOptions): ServiceImpl<typeof
           requestId: request.requestId,
           ...(request.ifRevision !== undefined && { ifRevision: Number(request.ifRevision) }),
         });
-        return { state: valueOf(state), revision: BigInt(revision), changed };
+        return { state: toValue(state), revision: BigInt(revision), changed };
       }),
     watchState: (request, context) => watchState(request, context, options),
   };
@@ -91,7 +91,7 @@ async function* items(watch: StateWatch, request: WatchStateRequest): AsyncGener
     }
     const state = selected(next.state, request.keys);
     revision = next.revision;
-    if (sent === undefined) yield item({ case: "snapshot", value: valueOf(state) });
+    if (sent === undefined) yield item({ case: "snapshot", value: toValue(state) });
     else {
       const operations = diffState(sent, state).map(patchOperationToMessage);
       // A change elsewhere is none to who watches keys.
@@ -112,8 +112,8 @@ function selected(state: unknown, keys: readonly string[]): Json {
   return keys.length === 0 ? (state as Json) : selectState(state as Json, keys);
 }
 
-function valueOf(state: unknown): Value {
-  return fromJson(ValueSchema, state as Json);
+function toValue(state: unknown): Value {
+  return fromJson(ValueSchema, state as JsonValue);
 }
 
 function changeOf({ change }: UpdateStateRequest): StateChange {

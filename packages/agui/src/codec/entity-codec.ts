@@ -2,9 +2,9 @@ import { explainEntity } from "../json/explain.ts";
 import type { RunAgentInput } from "../types.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { ByteWriter, UnencodableError } from "./byte-writer.ts";
-import { type MESSAGE, RUN_AGENT_INPUT } from "./entity-shapes.ts";
+import { type MESSAGE, PATCH_OPERATION, RUN_AGENT_INPUT } from "./entity-shapes.ts";
 import { completeInput } from "./event-decoder.ts";
-import { type Draft, readChatMessage, readShape } from "./read-fields.ts";
+import { type Draft, readChatMessage, readOperation, readShape } from "./read-fields.ts";
 import { isUnion, type Shape, type Union } from "./shape.ts";
 import { type Loose, writeBody } from "./write-fields.ts";
 
@@ -21,12 +21,19 @@ export function encodeEntity(described: Shape | Union, entity: object): Uint8Arr
   return writer.take();
 }
 
-/** Decodes an object of this shape, which is a message of its own or one of the roles of Message. */
-export function decodeEntity(described: Shape | typeof MESSAGE, bytes: Uint8Array): Draft {
+/** Decodes an object of this shape, which is a message of its own, or one of the kinds of Message or operation. */
+export function decodeEntity(
+  described: Shape | typeof MESSAGE | typeof PATCH_OPERATION,
+  bytes: Uint8Array,
+): Draft {
   reader.reset(bytes, 0, bytes.length);
-  const draft = isUnion(described) ? readChatMessage(reader, bytes.length) : readWhole(described);
+  const draft = isUnion(described) ? readUnion(described, bytes.length) : readWhole(described);
   reader.release();
   return draft;
+}
+
+function readUnion(described: typeof MESSAGE | typeof PATCH_OPERATION, end: number): Draft {
+  return described === PATCH_OPERATION ? readOperation(reader, end) : readChatMessage(reader, end);
 }
 
 function readWhole(described: Shape): Draft {

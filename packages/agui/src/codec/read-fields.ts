@@ -184,7 +184,7 @@ const OPERATION_FIELDS: readonly (WireField | undefined)[] = [
 ];
 const OPERATION_TAG = 8;
 
-function readOperation(reader: ByteReader, end: number): Draft {
+export function readOperation(reader: ByteReader, end: number): Draft {
   const draft: Draft = { op: PATCH_OPERATIONS[0], path: "" };
   const outer = reader.end;
   reader.end = end;

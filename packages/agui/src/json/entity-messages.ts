@@ -69,7 +69,7 @@ function toMessage<D extends DescMessage>(
 
 function fromMessage<T>(
   schema: DescMessage,
-  described: Shape | Union,
+  described: Shape | typeof MESSAGE | typeof PATCH_OPERATION,
   message: MessageShape<DescMessage>,
 ): T {
   return decodeEntity(described, toBinary(schema, message)) as T;

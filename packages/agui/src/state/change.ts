@@ -33,11 +33,14 @@ export class StateChangeError extends Error {
   readonly path: string;
   /** Which operation of a patch it is. Undefined if it is none in particular. */
   readonly operationIndex: number | undefined;
+  /** The limit that the state would go beyond: how much it weighs, or how deep it nests. */
+  readonly limit: "stateWeightMax" | "stateDepthMax" | undefined;
 
-  constructor(message: string, path = "", operationIndex?: number) {
+  constructor(message: string, path = "", operationIndex?: number, limit?: StateChangeError["limit"]) {
     super(message);
     this.path = path;
     this.operationIndex = operationIndex;
+    this.limit = limit;
   }
 }
 
@@ -50,7 +53,8 @@ export class StateChangeError extends Error {
 export function applyChange(state: Json, change: StateChange): Json {
   const next = changed(state, change);
   if (lighten(next, maxStateWeight) < 0 && weightOf(next) > weightOf(state)) {
-    throw new StateChangeError(`The state would weigh more than ${maxStateWeight}: keep less in it`);
+    const message = `The state would weigh more than ${maxStateWeight}: keep less in it`;
+    throw new StateChangeError(message, "", undefined, "stateWeightMax");
   }
   return next;
 }
@@ -88,13 +92,20 @@ function patched(state: Json, operations: readonly JsonPatchOperation[]): Json {
 function checkDepth(value: Json, operation?: JsonPatchOperation, index?: number): void {
   if (!isDeeperThan(value, MAX_VALUE_DEPTH)) return;
   const problem = `The state would nest more than ${MAX_VALUE_DEPTH} deep`;
-  throw index === undefined ? new StateChangeError(problem) : refused(operation, index, problem);
+  throw index === undefined
+    ? new StateChangeError(problem, "", undefined, "stateDepthMax")
+    : refused(operation, index, problem, "stateDepthMax");
 }
 
-function refused(operation: JsonPatchOperation | undefined, index: number, reason: string): StateChangeError {
+function refused(
+  operation: JsonPatchOperation | undefined,
+  index: number,
+  reason: string,
+  limit?: StateChangeError["limit"],
+): StateChangeError {
   const path = typeof operation?.path === "string" ? operation.path : "";
   const message = `Operation ${index} at ${quoteShortly(path)} does not apply, and no other was applied: ${reason}`;
-  return new StateChangeError(message, path, index);
+  return new StateChangeError(message, path, index, limit);
 }
 
 function weightOf(value: Json): number {

@@ -1,4 +1,12 @@
-import { applyChange, diffState, type Json, type StateChange, StateChangeError } from "@dragoman/agui";
+import {
+  applyChange,
+  diffState,
+  type Json,
+  MAX_VALUE_DEPTH,
+  maxStateWeight,
+  type StateChange,
+  StateChangeError,
+} from "@dragoman/agui";
 import type { CatalogChange, LogKey } from "@dragoman/event-log";
 import { appendChange } from "../change.ts";
 import type { EngineCore } from "../core.ts";
@@ -116,6 +124,8 @@ function stateOf({ fold }: Session): { readonly current: unknown; readonly revis
   return { current: fold.state, revision: fold.stateRevision };
 }
 
+const limitValues = { stateWeightMax: maxStateWeight, stateDepthMax: MAX_VALUE_DEPTH } as const;
+
 /** Marks an event in a run of an agent that the agent did not make. */
 const originOfChange = { metadata: { "dragoman-origin": "state" } } as const;
 
@@ -137,6 +147,10 @@ function nextState(current: unknown, change: StateChange): Json {
     return applyChange(current as Json, change);
   } catch (error) {
     if (!(error instanceof StateChangeError)) throw error;
+    if (error.limit !== undefined) {
+      const { limit } = error;
+      throw new EngineError("LIMIT_REACHED", error.message, { limit, value: String(limitValues[limit]) });
+    }
     throw new EngineError("STATE_CHANGE_NOT_APPLICABLE", error.message, {
       path: error.path,
       operation_index: error.operationIndex === undefined ? "" : String(error.operationIndex),
