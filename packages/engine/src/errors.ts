@@ -1,13 +1,23 @@
+import type { Problem } from "@dragoman/agui";
+
 /** Something the caller can handle. `reason` is one of agent.v1.ErrorReason, without the prefix. */
 export class EngineError extends Error {
   override readonly name = "EngineError";
   readonly reason: EngineErrorReason;
   /** Everything variable that the message mentions. */
   readonly metadata: Readonly<Record<string, string>>;
-  constructor(reason: EngineErrorReason, message: string, metadata: Readonly<Record<string, string>> = {}) {
+  /** Everything that is wrong with a value, where the caller can correct it. */
+  readonly problems: readonly Problem[];
+  constructor(
+    reason: EngineErrorReason,
+    message: string,
+    metadata: Readonly<Record<string, string>> = {},
+    problems: readonly Problem[] = [],
+  ) {
     super(message);
     this.reason = reason;
     this.metadata = metadata;
+    this.problems = problems;
   }
 }
 

@@ -29,3 +29,12 @@ export type { HistoryMode } from "./reconcile-messages.ts";
 export type { RunRequest } from "./start-run.ts";
 export type { SessionStates, StateUpdate, StateView, UpdatedState } from "./state/session-states.ts";
 export type { StateWatch, StateWatchOptions, StateWatchResult } from "./state/state-watch.ts";
+export type {
+  FunctionTool,
+  ToolCall,
+  ToolDefinition,
+  ToolExecutor,
+  ToolInfo,
+  ToolOutcome,
+  ToolSettings,
+} from "./tools/tool.ts";

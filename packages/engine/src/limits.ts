@@ -26,6 +26,28 @@ export interface EngineLimits {
   readonly stateRequestsMax: number;
   /** How long a run may be paused before it goes on by itself, in milliseconds. Default 1 hour. */
   readonly pauseTimeoutMs: number;
+  /** Tools that may be registered for all sessions of a namespace. Default 1,000. */
+  readonly toolsMax: number;
+  /** Tools that may be registered for one session. Default 256. */
+  readonly toolsPerSessionMax: number;
+  /** Bytes of one registered tool as JSON, with its schema and what executes it. Default 64 KiB. */
+  readonly toolMaxBytes: number;
+  /** Schemas of tools that are kept compiled. Default 1,000. */
+  readonly toolValidatorsMax: number;
+  /** How long checking a schema, or arguments against it, may hold up the process, in milliseconds. Default 1,000. */
+  readonly toolSchemaTimeoutMs: number;
+  /** Calls of registered tools that one run executes at once; further ones wait. Default 16. */
+  readonly toolCallsParallelMax: number;
+  /** Tools that may be executed at once on behalf of clients, over all sessions. Default 1,000. */
+  readonly toolCallsMax: number;
+  /** How often an agent is called again in one run with the results of registered tools. Default 32. */
+  readonly toolRoundsMax: number;
+  /** Bytes of the result of one tool. Default 1 MiB. */
+  readonly toolResultMaxBytes: number;
+  /** How long a tool may take that says nothing else, in milliseconds. Default 30 seconds. */
+  readonly toolTimeoutMs: number;
+  /** How long a call waits for a client where the tool says nothing else, in milliseconds. Default 2 minutes. */
+  readonly clientToolTimeoutMs: number;
   /**
    * How long opening waits for the sessions that a crash left open, in milliseconds; the rest is recovered beside
    * the work, and refuses calls until it is. Default 30 seconds.
@@ -53,6 +75,17 @@ const defaults: EngineLimits = {
   runIdleTimeoutMs: 60 * 60 * 1000,
   stateRequestsMax: 1_000,
   pauseTimeoutMs: 60 * 60 * 1000,
+  toolsMax: 1_000,
+  toolsPerSessionMax: 256,
+  toolMaxBytes: 64 * 1024,
+  toolValidatorsMax: 1_000,
+  toolSchemaTimeoutMs: 1_000,
+  toolCallsParallelMax: 16,
+  toolCallsMax: 1_000,
+  toolRoundsMax: 32,
+  toolResultMaxBytes: 1024 * 1024,
+  toolTimeoutMs: 30_000,
+  clientToolTimeoutMs: 2 * 60 * 1000,
   recoveryTimeoutMs: 30_000,
   spawnDepthMax: 8,
   spawnsPerRunMax: 64,
