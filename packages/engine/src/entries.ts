@@ -30,6 +30,11 @@ export interface RunInfo extends Created {
   readonly unverified?: boolean;
   /** Whether its end must be `cancelled`, whatever happens: the intent is durable. */
   readonly cancelRequested?: boolean;
+  /**
+   * The number of the record of the answers that it goes on with, until its agent is called. While it is there,
+   * nothing that they guard was done: after a crash the run goes on.
+   */
+  readonly resumeRecord?: number;
   readonly warningCount: number;
   readonly droppedEventCount: number;
 }
@@ -78,12 +83,21 @@ export interface InterruptInfo extends Created {
   readonly sessionId: string;
   /** The run that ended with it. With the id it is its key: ids are unique only per run. */
   readonly runId: string;
+  /** The agent of that run. */
+  readonly agentId: string;
   readonly interrupt: Interrupt;
+  /** The tool that the call is of that it guards, where it guards one. */
+  readonly toolName?: string;
+  /** The arguments of that call, as JSON text; left out where they are long. */
+  readonly toolArguments?: string;
   readonly state: "open" | "decided";
   /** The answer, once decided. */
   readonly answer?: ResumeEntry;
-  /** The run that the answer came with. */
+  readonly decideTime?: number;
+  /** The run that the answer came with, where it came with one. */
   readonly decidedByRunId?: string;
+  /** The run that goes on with the answer. Absent while others of its run wait, or if none does. */
+  readonly resumedRunId?: string;
 }
 
 const text = new TextEncoder();
@@ -126,9 +140,14 @@ export function sessionEntry(session: SessionInfo): CatalogEntry {
   };
 }
 
+/** The id of an interrupt within its session. */
+export function interruptKeyOf(runId: string, interruptId: string): string {
+  return JSON.stringify([runId, interruptId]);
+}
+
 export function interruptEntry(info: InterruptInfo): CatalogEntry {
   const { namespace, sessionId, runId, interrupt, state, order } = info;
-  const id = JSON.stringify([runId, interrupt.id]);
+  const id = interruptKeyOf(runId, interrupt.id);
   return {
     namespace,
     kind: "interrupt",

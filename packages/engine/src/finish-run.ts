@@ -1,9 +1,9 @@
 import type { RunErrorEvent, RunFinishedEvent } from "@dragoman/agui";
 import { FencedError, LimitError, StoreClosedError } from "@dragoman/event-log";
 import type { ActiveRun } from "./active-run.ts";
-import { orderOf } from "./creation.ts";
-import type { InterruptInfo, RunInfo, RunState } from "./entries.ts";
+import type { RunInfo, RunState } from "./entries.ts";
 import { type ExecuteContext, runErrorCodes } from "./execute-context.ts";
+import { interruptsIn, openingsOf } from "./interrupts/open.ts";
 import { countMessages } from "./reconcile-messages.ts";
 import type { Session } from "./session.ts";
 
@@ -38,7 +38,7 @@ export async function finishRun(
   let current = ending;
   for (let delayMs = firstRetryMs; ; delayMs = Math.min(delayMs * 2, lastRetryMs)) {
     try {
-      const info = await writeEnding(session, run, current, context.now());
+      const info = await writeEnding(session, run, current, context);
       session.active = undefined;
       run.end(info);
       session.notify();
@@ -68,18 +68,27 @@ function refusalOf(error: unknown, ending: Ending): NonNullable<Ending["refusal"
   return { code: runErrorCodes.storage, message };
 }
 
-async function writeEnding(session: Session, run: ActiveRun, ending: Ending, now: number): Promise<RunInfo> {
+type Terminal = RunFinishedEvent | RunErrorEvent | undefined;
+
+async function writeEnding(
+  session: Session,
+  run: ActiveRun,
+  ending: Ending,
+  context: ExecuteContext,
+): Promise<RunInfo> {
   const writer = await session.write();
   await writer.flush();
-  const terminal = ending.refusal ? undefined : ending.terminal;
-  let event = terminal?.event;
-  if (ending.refusal) {
+  const refusal = ending.refusal ?? tooManyInterrupts(session, ending.terminal?.event, context);
+  const terminal = refusal ? undefined : ending.terminal;
+  let event: Terminal = terminal?.event;
+  if (refusal) {
     for (const closer of session.fold.closers()) writer.push(closer);
-    event = { type: "RUN_ERROR", ...ending.refusal };
+    event = { type: "RUN_ERROR", ...refusal };
   }
   if (event) writer.push(event, terminal?.bytes);
   event ??= session.fold.lastTerminal; // an unverified run wrote its own
-  const interrupts = openedInterrupts(session, run, event, now);
+  const now = context.now();
+  const openings = openingsOf(session, run.info, event, now);
   const info: RunInfo = {
     ...run.info,
     ...verdictOf(event),
@@ -88,32 +97,26 @@ async function writeEnding(session: Session, run: ActiveRun, ending: Ending, now
     warningCount: run.info.warningCount + ending.warningCount,
     droppedEventCount: run.info.droppedEventCount + ending.droppedEventCount,
   };
-  const checkpoint = ending.refusal ? [] : session.checkpointIfDue();
+  const checkpoint = refusal ? [] : session.checkpointIfDue();
   const messageCount = countMessages(session.fold.messages);
   const entries = session.entriesFor(info, { messageCount });
-  writer.add([], [...entries, ...session.interruptEntries(interrupts), ...checkpoint]);
+  writer.add(openings.records, [...entries, ...session.interruptEntries(openings.infos), ...checkpoint]);
   await writer.flush();
-  session.openInterrupts = [...session.openInterrupts, ...interrupts];
-  session.hub.interrupts(interrupts);
+  const open = openings.infos.filter(({ state }) => state === "open");
+  session.openInterrupts = [...session.openInterrupts, ...open];
+  session.hub.interrupts(openings.infos);
+  // It may have been ended while this was written.
+  if (session.info.state !== "active" && open.length > 0) await session.saveInfo();
   return info;
 }
 
-/** Interrupts that are new with this event. A run that repeats open ones opens none. */
-function openedInterrupts(
-  session: Session,
-  run: ActiveRun,
-  event: RunFinishedEvent | RunErrorEvent | undefined,
-  now: number,
-): InterruptInfo[] {
-  if (event?.type !== "RUN_FINISHED" || event.outcome?.type !== "interrupt") return [];
-  const { namespace, sessionId, runId } = run.info;
-  const known = new Set(session.openInterrupts.map((info) => info.interrupt.id));
-  return event.outcome.interrupts
-    .filter((interrupt) => !known.has(interrupt.id))
-    .map((interrupt, index) => {
-      const created = { createTime: now, order: orderOf(now, index) };
-      return { namespace, sessionId, runId, interrupt, ...created, state: "open" };
-    });
+/** Why a run cannot end with what its agent said: more would wait than a session can hold. */
+function tooManyInterrupts(session: Session, event: Terminal, { limits }: ExecuteContext): Ending["refusal"] {
+  const max = limits.openInterruptsMax;
+  const count = interruptsIn(event).length + session.openInterrupts.length;
+  if (count <= max) return undefined;
+  const message = `${count} interrupts would wait in the session, more than ${max} (openInterruptsMax).`;
+  return { code: runErrorCodes.limit, message };
 }
 
 function verdictOf(event: RunFinishedEvent | RunErrorEvent | undefined) {

@@ -8,6 +8,8 @@ export interface EngineLimits {
   readonly historyMessagesMax: number;
   /** Events that one run may have. Default 10,000,000. */
   readonly runEventsMax: number;
+  /** Interrupts that may wait for an answer in one session. Default 1,000. */
+  readonly openInterruptsMax: number;
   /** Bytes of one encoded event. Default 4 MiB less 1 KiB, what gRPC clients accept unconfigured. */
   readonly eventMaxBytes: number;
   /** Bytes of events of one run that may wait for the store before its agent is slowed down. Default 1 MiB. */
@@ -66,6 +68,7 @@ const defaults: EngineLimits = {
   queuedRunsMax: 16,
   historyMessagesMax: 20_000,
   runEventsMax: 10_000_000,
+  openInterruptsMax: 1_000,
   eventMaxBytes: 4 * 1024 * 1024 - 1024,
   pendingMaxBytes: 1024 * 1024,
   ringMaxBytes: 1024 * 1024,

@@ -5,7 +5,8 @@ import type { Message, ResumeEntry, RunAgentInput } from "@dragoman/agui";
  *
  * - `input`: a run was accepted. Messages that the log already holds are left out and named by id.
  * - `cancel`: somebody wants the run to end as cancelled.
- * - `decision`: interrupts were answered.
+ * - `decision`: interrupts were answered; `decidedByRunId` is empty where no run brought the answers.
+ * - `resume`: the answers that a run goes on with, and the calls that they are about.
  */
 export type EngineRecord =
   | {
@@ -25,6 +26,13 @@ export type EngineRecord =
       readonly runId: string;
       readonly decidedByRunId: string;
       readonly answers: readonly ResumeEntry[];
+    }
+  | {
+      readonly type: "resume";
+      readonly time: number;
+      readonly runId: string;
+      readonly answers: readonly ResumeEntry[];
+      readonly toolCallIds: readonly string[];
     };
 
 /** Encodes a record for the log. */

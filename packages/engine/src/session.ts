@@ -25,6 +25,8 @@ import {
 import { EngineError, limitReached, quote, runNotFound } from "./errors.ts";
 import { SessionFold } from "./fold.ts";
 import type { Hub } from "./hub.ts";
+import { applyDecisions, cancellationsOf } from "./interrupts/decisions.ts";
+import { openInterruptsOf } from "./interrupts/find.ts";
 import type { EngineLimits } from "./limits.ts";
 import { Mutex } from "./mutex.ts";
 import { EventReader, type ReadSource, wakeReaders } from "./reader.ts";
@@ -101,14 +103,7 @@ export class Session implements ReadSource {
     const checkpoint = await readCheckpoint(store.catalog, key);
     const fold = new SessionFold(checkpoint);
     await catchUp(store.log, key, fold);
-    const open = await store.catalog.list({
-      namespace: key.namespace,
-      kind: "interrupt",
-      parent: key.id,
-      states: ["open"],
-      limit: 1_000,
-    });
-    const openInterrupts = open.map((one) => readEntry<InterruptInfo>(one)).reverse();
+    const openInterrupts = await openInterruptsOf(store.catalog, key);
     const info = readEntry<SessionInfo>(entry);
     return new Session(environment, key, {
       info,
@@ -194,12 +189,15 @@ export class Session implements ReadSource {
     }
   }
 
-  /** Writes changes of the session itself. */
+  /** Writes changes of the session itself. One that takes no more runs waits for no answers either. */
   async saveInfo(changes: Partial<SessionInfo> = {}): Promise<void> {
     this.info = { ...this.info, ...changes };
     const writer = await this.write();
-    writer.add([], [{ put: sessionEntry(this.info) }]);
+    const { state, endTime = this.info.updateTime } = this.info;
+    const closed = cancellationsOf(state === "active" ? [] : this.openInterrupts, endTime);
+    writer.add(closed.records, [{ put: sessionEntry(this.info) }, ...this.interruptEntries(closed.infos)]);
     await this.flush();
+    applyDecisions(this, closed);
     this.notify();
     this.hub.session(this.info);
   }

@@ -1,11 +1,13 @@
 import type { Agent } from "@dragoman/agent";
-import type { AguiEvent, Interrupt, Message, RunAgentInput, Tool } from "@dragoman/agui";
+import type { AguiEvent, Interrupt, Message, ResumeEntry, RunAgentInput, Tool } from "@dragoman/agui";
 import type { Catalog } from "@dragoman/event-log";
 import type { ActiveRun, DisconnectPolicy } from "./active-run.ts";
 import { encodeWithin } from "./encode-within.ts";
-import { type InterruptInfo, type RunInfo, readEntry, type SessionInfo } from "./entries.ts";
+import type { RunInfo, SessionInfo } from "./entries.ts";
 import { EngineError, limitReached, quote } from "./errors.ts";
-import { type ResolvedInterrupts, resolveInterrupts } from "./interrupts.ts";
+import { applyDecisions, type Decisions, decisionsOfRun } from "./interrupts/decisions.ts";
+import { planInterrupts } from "./interrupts/plan.ts";
+import type { ResolvedInterrupts } from "./interrupts/resolve-answers.ts";
 import type { EngineLimits } from "./limits.ts";
 import {
   countMessages,
@@ -29,6 +31,8 @@ export interface RunRequest {
   readonly baseSequence?: number;
   readonly ifStateRevision?: number;
   readonly onOpenInterrupts?: "repeat" | "cancel";
+  /** Whether its answers are decided when it is accepted, also where it has to wait. */
+  readonly decidesAtOnce?: boolean;
   /** What its session is, besides, if it has to be made. */
   readonly newSession?: Pick<SessionInfo, "options" | "parent" | "spawnDepth">;
 }
@@ -77,7 +81,15 @@ export async function beginRun(
   const events = beginning(request, plan);
   await writeBeginning(session, request, run, plan, events, context);
   const repeat = plan.interrupts.remaining.map((info) => info.interrupt);
-  return { events, agentInput: repeat.length > 0 ? undefined : agentInput(session, input, plan), repeat };
+  if (repeat.length > 0) return { events, agentInput: undefined, repeat };
+  const { resume } = plan.interrupts;
+  const given = {
+    history: plan.messages.history,
+    state: plan.state.state,
+    resume,
+    toolCallIds: guardedCalls(plan.interrupts),
+  };
+  return { events, agentInput: agentInput(session, input, given), repeat };
 }
 
 /** Checks a request against its session. Throws what {@link beginRun} would; writes nothing. */
@@ -103,7 +115,7 @@ export async function planRun(session: Session, request: RunRequest, context: St
       },
     );
   }
-  return { messages, state, interrupts: await planInterrupts(session, request, context) };
+  return { messages, state, interrupts: await planAnswers(session, request, context) };
 }
 
 function checkHistoryLength(session: Session, history: readonly Message[], limits: EngineLimits): void {
@@ -117,38 +129,29 @@ function checkHistoryLength(session: Session, history: readonly Message[], limit
   }
 }
 
-async function planInterrupts(
+/** Meets the answers of a request with the interrupts of its session. */
+export function planAnswers(
   session: Session,
-  request: RunRequest,
+  { input, onOpenInterrupts }: RunRequest,
   context: StartContext,
 ): Promise<ResolvedInterrupts> {
-  const decided = await decidedInterrupts(session, request, context);
-  const interruptedRuns = new Set(session.openInterrupts.map((info) => info.runId));
-  const earlier = decided
-    .filter((info) => interruptedRuns.has(info.runId))
-    .flatMap((info) => (info.answer ? [info.answer] : []));
-  return resolveInterrupts(
-    session.openInterrupts,
-    earlier,
-    request.input.resume ?? [],
-    request.onOpenInterrupts === "cancel",
-    context.now(),
-    (id) => decided.find((info) => info.interrupt.id === id),
-  );
+  const { runId, resume: answers = [], tools = [] } = input;
+  const request = { runId, answers, cancelRest: onOpenInterrupts === "cancel", tools };
+  return planInterrupts(session, request, context.catalog, context.now());
 }
 
-/** Interrupts of the session that were answered; asked for only where an answer may meet one. */
-async function decidedInterrupts(session: Session, request: RunRequest, context: StartContext) {
-  if (session.openInterrupts.length === 0 && (request.input.resume ?? []).length === 0) return [];
-  const { namespace, id: parent } = session.key;
-  const entries = await context.catalog.list({
-    namespace,
-    kind: "interrupt",
-    parent,
-    states: ["decided"],
-    limit: 1_000,
-  });
-  return entries.map((entry) => readEntry<InterruptInfo>(entry));
+const nothingDecided: Decisions = { records: [], infos: [] };
+
+function guardedCalls({ decided, earlier }: ResolvedInterrupts): string[] {
+  const infos = [...earlier, ...decided.map(({ info }) => info)];
+  return infos.flatMap(({ interrupt }) => interrupt.toolCallId ?? []);
+}
+
+/** The record of what a run goes on with; none where nobody decided anything, or the agent is not called. */
+function resumeRecord(runId: string, resolved: ResolvedInterrupts, time: number): Uint8Array | undefined {
+  const { decided, earlier, remaining, resume: answers } = resolved;
+  if (remaining.length > 0 || decided.length + earlier.length === 0) return undefined;
+  return encodeRecord({ type: "resume", time, runId, answers, toolCallIds: guardedCalls(resolved) });
 }
 
 /**
@@ -196,44 +199,30 @@ async function writeBeginning(
   const firstSequence = writer.nextSequence;
   for (const [index, event] of events.entries()) writer.push(event, encoded[index]);
   const queued = run.info.state === "queued";
-  const info: RunInfo = {
+  let info: RunInfo = {
     ...run.info,
     state: "running",
-    inputRecord: queued ? run.info.inputRecord : session.headRecord + 1,
+    inputRecord: queued ? run.info.inputRecord : writer.nextRecord,
     firstSequence,
     lastSequence: writer.nextSequence - 1,
   };
   const records = queued ? [] : [inputRecord(session, request, info, context.now())];
-  const decided = plan?.interrupts.decided ?? [];
-  const answers = decided.map(({ info: one, answer }): InterruptInfo => {
-    return { ...one, state: "decided", answer, decidedByRunId: input.runId };
-  });
-  for (const one of answers) {
-    records.push(
-      encodeRecord({
-        type: "decision",
-        time: context.now(),
-        runId: one.runId,
-        decidedByRunId: input.runId,
-        answers: one.answer ? [one.answer] : [],
-      }),
-    );
+  const decisions = plan ? decisionsOfRun(plan.interrupts, input.runId, context.now()) : nothingDecided;
+  records.push(...decisions.records);
+  const resumption = plan && resumeRecord(input.runId, plan.interrupts, context.now());
+  if (resumption) {
+    info = { ...info, resumeRecord: writer.nextRecord + records.length };
+    records.push(resumption);
   }
   const title = session.info.title || titleOf(input);
   const changes = session.entriesFor(info, { agentId, title, runCount: session.info.runCount + 1 });
-  writer.add(records, [...changes, ...session.interruptEntries(answers)]);
+  writer.add(records, [...changes, ...session.interruptEntries(decisions.infos)]);
   await writer.flush();
   session.isNew = false;
-  const decidedKeys = new Set(answers.map(interruptKey));
-  session.openInterrupts = session.openInterrupts.filter((one) => !decidedKeys.has(interruptKey(one)));
   // A cancel may have come while this was written.
   run.info = run.info.cancelRequested ? { ...info, cancelRequested: true } : info;
-  session.hub.interrupts(answers);
+  applyDecisions(session, decisions);
   session.hub.run(run.info);
-}
-
-function interruptKey(info: InterruptInfo): string {
-  return JSON.stringify([info.runId, info.interrupt.id]);
 }
 
 /** The record of what a run was asked. Messages that the log holds already are only named. */
@@ -255,19 +244,27 @@ export function inputRecord(session: Session, request: RunRequest, info: RunInfo
   });
 }
 
-function agentInput(session: Session, input: RunAgentInput, plan: Plan): RunAgentInput {
+/** What an agent is given besides what its request says. */
+export interface AgentGiven {
+  readonly history: readonly Message[];
+  readonly state: RunAgentInput["state"];
+  readonly resume: readonly ResumeEntry[];
+  /** Calls that the answers are about: they have no result yet, and need none. */
+  readonly toolCallIds: readonly string[];
+}
+
+/** The input of an agent: the request, reconciled with the session. */
+export function agentInput(session: Session, input: RunAgentInput, given: AgentGiven): RunAgentInput {
   const { tools = [], context = [] } = session.info.options ?? {};
-  const { resume } = plan.interrupts;
-  const pending = new Set(plan.interrupts.decided.flatMap(({ info }) => info.interrupt.toolCallId ?? []));
   const { resume: _resume, ...rest } = input;
   return structuredClone({
     ...rest,
     protocolVersion: "1.0",
-    messages: historyForAgent(plan.messages.history, pending),
-    state: plan.state.state,
+    messages: historyForAgent(given.history, new Set(given.toolCallIds)),
+    state: given.state,
     tools: withoutRepeats([...tools, ...(input.tools ?? [])]),
     context: [...context, ...(input.context ?? [])],
-    ...(resume.length > 0 && { resume: [...resume] }),
+    ...(given.resume.length > 0 && { resume: [...given.resume] }),
   });
 }
 

@@ -32,6 +32,8 @@ export class SessionWriter {
   #writing: Promise<void> | undefined;
   #failure: Error | undefined;
   #sinceYield = 0;
+  /** How many records are being written now. */
+  #recordsInFlight = 0;
 
   constructor(log: EventLog, key: LogKey, head: LogHead, onDurable: OnDurable) {
     this.#log = log;
@@ -49,6 +51,11 @@ export class SessionWriter {
   /** The sequence that the next event will get. */
   get nextSequence(): number {
     return this.#pending.firstSequence + this.#pending.eventCount;
+  }
+
+  /** The number that the next record will get. */
+  get nextRecord(): number {
+    return this.#head.headRecord + this.#recordsInFlight + this.#pending.records.length + 1;
   }
 
   get pendingBytes(): number {
@@ -141,7 +148,9 @@ export class SessionWriter {
     const lastSequence = firstSequence + eventCount - 1;
     this.#pending = emptyPending(lastSequence + 1, taken.encoder);
     const chunks = eventCount > 0 ? [{ firstSequence, lastSequence, bytes: frames }] : [];
+    this.#recordsInFlight = records.length;
     const head = await this.#log.append(this.#key, { epoch: this.#head.epoch, chunks, records, catalog });
+    this.#recordsInFlight = 0;
     this.#head = head;
     const { logId } = head;
     const batch = eventCount > 0 ? new EventBatch(logId, frames) : undefined;
