@@ -17,7 +17,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "packages/server": ["agui", "contract", "rpc"],
   "packages/agent": ["agui", "client", "contract", "rpc", "server"],
   "packages/engine": ["agent", "agui", "contract", "event-log"],
-  "packages/orchestrator": ["agent", "agui", "contract", "engine", "event-log", "rpc"],
+  "packages/orchestrator": ["agent", "agui", "contract", "egress", "engine", "event-log", "rpc"],
   "packages/protocols/sse": ["agui", "contract", "rpc", "server"],
   "packages/stores/sqlite": ["event-log"],
   "packages/adapters/ag-ui": ["agent", "agui"],

@@ -1,4 +1,5 @@
 import type { HandlerContext } from "@connectrpc/connect";
+import { createEgressPolicy, type EgressPolicy } from "@dragoman/egress";
 import type { DisconnectPolicy, Engine } from "@dragoman/engine";
 import type { AgentDirectory } from "./agent-directory.ts";
 
@@ -16,6 +17,8 @@ export interface OrchestratorOptions {
   readonly onDisconnect?: DisconnectPolicy;
   /** How long a stream may be silent before it sends a heartbeat, in milliseconds. Default 15,000. */
   readonly heartbeatMs?: number;
+  /** What registered agents and tools may be at. Default: public addresses only. */
+  readonly egress?: EgressPolicy;
   /** The namespace of a caller. Default: `default` for everybody. */
   readonly namespaceOf?: (context: HandlerContext) => string;
 }
@@ -28,6 +31,7 @@ export function completeOptions(options: OrchestratorOptions): CompleteOptions {
   return {
     onDisconnect: { action: "continue", graceMs: 10_000 },
     heartbeatMs: 15_000,
+    egress: createEgressPolicy({ allowLoopback: false }),
     namespaceOf: () => "default",
     ...options,
   };

@@ -31,6 +31,11 @@ export function addServe(program: Command): void {
     )
     .option("--allow-origin <origin>", "an origin whose web pages may call; repeatable; * for all", collect)
     .option("--allow-host <host>", "a further name that this server is called by; repeatable", collect)
+    .option(
+      "--allow-endpoint <host>",
+      "what registered agents and tools may be at although it is not public: host, *.domain, IP, CIDR, each with :port or for all; repeatable",
+      collect,
+    )
     .option("--drain-ms <ms>", "how long runs may go on after SIGTERM", "10000")
     .option("--heartbeat-ms <ms>", "how long a stream may be silent before a heartbeat", "15000")
     .option("--read-max-bytes <n>", "the largest request", String(4 << 20))
@@ -49,6 +54,7 @@ Environment:
   GRPC_ENABLED=false               only the plain HTTP wires
   GRPC_TLS_CERT, GRPC_TLS_KEY      certificate and key (PEM files): TLS
   GRPC_TLS_CA                      and the CA of clients: mutual TLS
+  DRAGOMAN_ALLOW_ENDPOINTS         a list, where --allow-endpoint is not given
   OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_MODEL
                                    also serve the agent \`llm\`
 

@@ -20,6 +20,8 @@ export interface ServeConfig {
   readonly testAgents: boolean;
   readonly allowedOrigins: readonly string[];
   readonly allowedHosts: readonly string[];
+  /** What registered agents and tools may be at although it is not public. */
+  readonly allowedEndpoints: readonly string[];
   readonly onDisconnect: { readonly action: "continue" | "cancel"; readonly graceMs: number };
   readonly drainMs: number;
   readonly heartbeatMs: number;
@@ -53,6 +55,7 @@ export interface ServeFlags {
   readonly testAgents?: boolean;
   readonly allowOrigin?: readonly string[];
   readonly allowHost?: readonly string[];
+  readonly allowEndpoint?: readonly string[];
   readonly onDisconnect?: string;
   readonly drainMs?: string;
   readonly heartbeatMs?: string;
@@ -82,6 +85,7 @@ export function readConfig(flags: ServeFlags, environment: Environment): ServeCo
     testAgents: flags.testAgents ?? false,
     allowedOrigins: (flags.allowOrigin ?? []).map(originOf),
     allowedHosts: (flags.allowHost ?? []).map(hostOf),
+    allowedEndpoints: flags.allowEndpoint ?? listOf(environment.DRAGOMAN_ALLOW_ENDPOINTS),
     onDisconnect: { action, graceMs },
     drainMs: integer("--drain-ms", flags.drainMs ?? "10000", 0, hourMs),
     heartbeatMs: integer("--heartbeat-ms", flags.heartbeatMs ?? "15000", 10, hourMs),
@@ -168,6 +172,11 @@ function disconnectOf(text: string): ["continue" | "cancel", number] {
   throw new UsageError(
     `--on-disconnect takes continue, cancel or cancel:<grace in ms, up to ${hourMs}>, not ${text}.`,
   );
+}
+
+/** What a variable lists, separated by commas or spaces. */
+function listOf(text = ""): string[] {
+  return text.split(/[\s,]+/).filter((entry) => entry !== "");
 }
 
 function integer(name: string, text: string, min: number, max: number): number {

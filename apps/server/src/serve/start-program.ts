@@ -15,6 +15,7 @@ import { UsageError } from "../usage-error.ts";
 import { version } from "../version.ts";
 import { createAgents } from "./agents.ts";
 import type { ServeConfig } from "./config.ts";
+import { createEgress } from "./egress.ts";
 
 /** A running server. */
 export interface Program {
@@ -42,6 +43,7 @@ export async function startProgram(
   onError: (error: unknown) => void,
 ): Promise<Program> {
   const agents = createAgents(config, environment);
+  const egress = createEgress(config);
   const store = await openStore(config);
   try {
     const directory = createAgentDirectory(agents);
@@ -57,6 +59,7 @@ export async function startProgram(
       wires,
       onDisconnect: config.onDisconnect,
       heartbeatMs: config.heartbeatMs,
+      egress,
     });
     const server = createServer({
       services,
