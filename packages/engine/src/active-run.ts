@@ -18,6 +18,8 @@ export class ActiveRun {
   readonly begun: Promise<void>;
   /** Resolves with the run when its terminal event is durable. */
   readonly ended: Promise<RunInfo>;
+  /** What was handed to its agent in the promise of an answer, by id: left over, it is for a further run. */
+  readonly promised = new Set<string>();
   /** Set while an agent works on it: ends it as cancelled. */
   stop: ((outcome: "cancelled" | "shutdown") => void) | undefined;
   readonly #policy: DisconnectPolicy;

@@ -6,6 +6,8 @@ export interface ExecuteContext {
   readonly now: () => number;
   /** Aborts when the engine gives up: nothing is retried any more. */
   readonly closed: AbortSignal;
+  /** Called before a run ends whose agent did not take something that it was promised an answer to. */
+  readonly onUnheard?: () => Promise<void>;
 }
 
 /** The codes of the RUN_ERRORs that an engine writes, besides those of the agent's own pipeline. */

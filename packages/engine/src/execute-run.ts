@@ -1,4 +1,11 @@
-import { type Agent, createRunPipeline, driveAgent, LiveInputs, type RunPipeline } from "@dragoman/agent";
+import {
+  type Agent,
+  createRunPipeline,
+  driveAgent,
+  type LiveInput,
+  LiveInputs,
+  type RunPipeline,
+} from "@dragoman/agent";
 import {
   type AguiEvent,
   createVerifier,
@@ -56,6 +63,7 @@ export async function executeRun(
     timers.stop();
     execution.close();
   }
+  if (execution.isUnheard) await context.onUnheard?.();
   await finishRun(session, run, execution.ending(), context);
 }
 
@@ -76,6 +84,8 @@ class Execution implements RunPort {
   #warningCount = 0;
   #terminal: { event: RunFinishedEvent | RunErrorEvent; bytes: Uint8Array | undefined } | undefined;
   #refusal: { code: string; message: string } | undefined;
+  /** Whether the agent left something untaken that it was handed in the promise of an answer. */
+  isUnheard = false;
   /** Grows with every event; tells a timer whether the agent is still there. */
   activity = 0;
 
@@ -89,7 +99,7 @@ class Execution implements RunPort {
     this.#writer = writer;
     this.#run = run;
     this.#limits = context.limits;
-    this.#pause = new Pause(context.limits.pauseTimeoutMs);
+    this.#pause = new Pause(context.limits.pauseTimeoutMs, () => session.hub.pause(run.info));
     this.state = new RunState(session.fold.state, session.fold.stateRevision);
     this.#activities = new RunActivities(() => session.fold.messages);
     this.#unverified = agent.unverified === true;
@@ -144,7 +154,7 @@ class Execution implements RunPort {
     this.#run.stop = undefined;
     this.#run.port = undefined;
     this.#pause.set(false);
-    this.inputs.end();
+    this.isUnheard = this.inputs.end().some((input) => isPromised(input, this.#run));
   }
 
   /** Ends the run with an error of the host's own. The first one counts. */
@@ -235,6 +245,11 @@ class Execution implements RunPort {
     if (bytes !== undefined || hasBinaryForm(event)) this.#writer.push(event, bytes);
     else this.#writer.pushJson(JSON.stringify(event) ?? "null");
   }
+}
+
+function isPromised(input: LiveInput, { promised }: ActiveRun): boolean {
+  if (input.type === "message") return promised.has(input.message.id);
+  return input.type === "tool_result" && promised.has(input.toolCallId);
 }
 
 /** A delta that is far from any limit: four of five events, encoded straight into the batch. */

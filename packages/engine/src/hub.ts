@@ -8,6 +8,8 @@ export interface HubListener {
   onEvents?(key: LogKey, batch: EventBatch): void;
   /** A run was queued, began or ended. */
   onRun?(run: RunInfo): void;
+  /** The agent of a run is held back, or goes on. */
+  onPause?(run: RunInfo): void;
   /** An interrupt was opened or decided. */
   onInterrupt?(interrupt: InterruptInfo): void;
   /** A session was made, ended or expired. */
@@ -30,6 +32,10 @@ export class Hub {
 
   run(run: RunInfo): void {
     for (const listener of this.#listeners) listener.onRun?.(run);
+  }
+
+  pause(run: RunInfo): void {
+    for (const listener of this.#listeners) listener.onPause?.(run);
   }
 
   interrupts(interrupts: readonly InterruptInfo[]): void {

@@ -1,12 +1,14 @@
 /** Holds something back until it is let go, or the time is over. */
 export class Pause {
   readonly #timeoutMs: number;
+  readonly #onChange: () => void;
   #over: Promise<void> = Promise.resolve();
   #release: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(timeoutMs: number) {
+  constructor(timeoutMs: number, onChange: () => void = () => {}) {
     this.#timeoutMs = timeoutMs;
+    this.#onChange = onChange;
   }
 
   get isOn(): boolean {
@@ -25,6 +27,7 @@ export class Pause {
       const release = this.#release;
       this.#release = undefined;
       release?.();
+      this.#onChange();
       return;
     }
     this.#over = new Promise((resolve) => {
@@ -32,5 +35,6 @@ export class Pause {
     });
     this.#timer = setTimeout(() => this.set(false), this.#timeoutMs);
     this.#timer.unref?.();
+    this.#onChange();
   }
 }

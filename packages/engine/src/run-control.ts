@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Agent } from "@dragoman/agent";
 import type { Catalog } from "@dragoman/event-log";
 import { ActiveRun, type DisconnectPolicy } from "./active-run.ts";
@@ -96,13 +97,49 @@ export class RunControl {
         "too many runs wait in this session",
       );
     }
-    const writer = await session.write();
-    run.info = { ...run.info, state: "queued", inputRecord: session.headRecord + 1 };
-    writer.add([inputRecord(session, request, run.info, this.#options.now())], session.entriesFor(run.info));
-    await session.flush();
+    await this.#writeQueued(session, run, request);
     session.queue.push(run);
     session.hub.run(run.info);
     void this.beginInTurn(session, run, request, agent);
+  }
+
+  /**
+   * Puts a run in the queue, before all others, that answers what was said to an agent and never taken by it.
+   * Called before its run ends, so that the session is not idle between the two. Never rejects.
+   */
+  async #followUp(session: Session, run: ActiveRun, request: RunRequest, agent: Agent): Promise<void> {
+    if (session.info.state !== "active") return;
+    const { tools, context, forwardedProps } = request.input;
+    const input = {
+      threadId: request.input.threadId,
+      runId: followUpRunId(run.info.runId),
+      messages: [],
+      ...(tools && { tools }),
+      ...(context && { context }),
+      ...(forwardedProps !== undefined && { forwardedProps }),
+    };
+    const { namespace, agentId } = request;
+    const disconnect = { action: "continue", graceMs: 0 } as const;
+    const next: RunRequest = { namespace, agentId, input, ifActive: "queue", disconnect };
+    const created = this.#options.created();
+    const info = newRun(session, next, fingerprintOf(agentId, input), agent, created);
+    const waiting = this.newRun(session, info, disconnect);
+    try {
+      await this.#writeQueued(session, waiting, next);
+    } catch (error) {
+      this.#options.onError(error);
+      return;
+    }
+    session.queue.unshift(waiting);
+    session.hub.run(waiting.info);
+    void this.beginInTurn(session, waiting, next, agent);
+  }
+
+  async #writeQueued(session: Session, run: ActiveRun, request: RunRequest): Promise<void> {
+    const writer = await session.write();
+    run.info = { ...run.info, state: "queued", inputRecord: writer.nextRecord };
+    writer.add([inputRecord(session, request, run.info, this.#options.now())], session.entriesFor(run.info));
+    await session.flush();
   }
 
   /** Begins a queued run when those before it have ended. */
@@ -145,7 +182,7 @@ export class RunControl {
       run.begin();
       this.running.add(run);
       void run.ended.then(() => this.running.delete(run));
-      void this.#execute(session, run, agent, begun);
+      void this.#execute(session, run, request, agent, begun);
     } catch (error) {
       session.active = undefined;
       throw error;
@@ -155,6 +192,7 @@ export class RunControl {
   async #execute(
     session: Session,
     run: ActiveRun,
+    request: RunRequest,
     agent: Agent,
     begun: Awaited<ReturnType<typeof beginRun>>,
   ): Promise<void> {
@@ -171,7 +209,10 @@ export class RunControl {
         const event = { type: "RUN_FINISHED", ...ids, outcome } as const;
         await finishRun(session, run, { ...none, terminal: { event, bytes: undefined } }, context);
       } else {
-        await executeRun(session, run, agent, begun.agentInput, begun.events, context);
+        await executeRun(session, run, agent, begun.agentInput, begun.events, {
+          ...context,
+          onUnheard: () => this.#followUp(session, run, request, agent),
+        });
       }
     } catch (error) {
       this.#options.onError(error);
@@ -259,6 +300,11 @@ function newRun(
     ...(input.parentRunId !== undefined && { parentRunId: input.parentRunId }),
     ...(agent.unverified && { unverified: true }),
   };
+}
+
+/** The id of the run that answers what the agent of a run did not take. */
+function followUpRunId(runId: string): string {
+  return `follow-up-${createHash("sha256").update(runId).digest("hex").slice(0, 32)}`;
 }
 
 /** The error for an agent that is not there. */

@@ -145,10 +145,6 @@ export class Session implements ReadSource {
   get isIdle(): boolean {
     return this.active === undefined && this.queue.length === 0;
   }
-  /** The number that the next record will get. */
-  get headRecord(): number {
-    return this.#head.headRecord;
-  }
 
   /** The writer of this session. Acquires the log first. Call it only while holding the mutex or a run. */
   async write(): Promise<SessionWriter> {
