@@ -87,15 +87,17 @@ export function pageSizeOf(asked: number): number {
 }
 
 /** Ties a token to its filter, so that a changed filter is noticed. */
-function filterHash(filter: object): string {
+export function filterHash(filter: object): string {
   return createHash("sha256").update(JSON.stringify(filter)).digest("base64url").slice(0, 12);
 }
 
-function writeToken({ order, namespace, parent, id }: CatalogEntry, hash: string): string {
+/** Makes the token for the page after an entry. */
+export function writeToken({ order, namespace, parent, id }: CatalogEntry, hash: string): string {
   return Buffer.from(JSON.stringify([hash, order, namespace, parent, id])).toString("base64url");
 }
 
-function readToken(token: string, hash: string): CatalogPlace {
+/** Reads a token. Throws INVALID_PAGE_TOKEN for one of another list. */
+export function readToken(token: string, hash: string): CatalogPlace {
   const parts = parseToken(token);
   const [tokenHash, order, namespace, parent, id] = parts;
   if (
