@@ -6,13 +6,16 @@ import { appendChange } from "./change.ts";
 import { EngineCore, newSession } from "./core.ts";
 import type { InterruptInfo, RunInfo, SessionInfo, SessionOptions } from "./entries.ts";
 import { EngineError, quote } from "./errors.ts";
+import { SessionEvents } from "./events/session-events.ts";
 import type { EngineLimits } from "./limits.ts";
 import { type ListRunsQuery, type ListSessionsQuery, listRuns, listSessions, type Page } from "./lists.ts";
 import { newId } from "./new-id.ts";
 import { recoverRuns } from "./recovery.ts";
 import type { Session } from "./session.ts";
 import type { RunRequest } from "./start-run.ts";
+import { Spawns } from "./spawn/spawns.ts";
 import { SessionStates } from "./state/session-states.ts";
+import { Surfaces } from "./surface/surfaces.ts";
 
 /** The agents that an engine can run. */
 export interface AgentSource {
@@ -63,15 +66,24 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 /** Runs agents in sessions. Everything a client may see is read from the log. */
 export class Engine {
   readonly limits: EngineLimits;
+  /** The events of many sessions. */
+  readonly events: SessionEvents;
   /** The shared state of sessions. */
   readonly states: SessionStates;
+  /** The sessions of users in places. */
+  readonly surfaces: Surfaces;
+  /** The tasks of sub-agents. */
+  readonly spawns: Spawns;
   readonly #core: EngineCore;
 
   /** Use {@link openEngine}. */
   constructor(options: EngineOptions) {
     this.#core = new EngineCore(options);
     this.limits = this.#core.limits;
+    this.events = new SessionEvents(this.#core);
     this.states = new SessionStates(this.#core);
+    this.surfaces = new Surfaces(this.#core);
+    this.spawns = new Spawns(this.#core);
   }
 
   /** How many runs are active. */
@@ -196,6 +208,11 @@ export class Engine {
       sessions: this.#core.sessions,
       context: this.#core.runs.executeContext(),
       onError: this.#core.onError,
+      goOn: (session, { info, request }, begun) => {
+        const agent = this.#core.agents.find(info.agentId)?.agent;
+        if (agent) this.#core.runs.goOn(session, info, request, agent, begun);
+        return agent !== undefined;
+      },
       requeue: (session, queued) => {
         const run = this.#core.runs.newRun(session, queued.info, { action: "continue", graceMs: 0 });
         session.queue.push(run);

@@ -2,10 +2,18 @@ import type { EventBatch } from "@dragoman/agui";
 import type { LogKey } from "@dragoman/event-log";
 import type { InterruptInfo, RunInfo, SessionInfo } from "./entries.ts";
 
+/** The run that the first event of a batch belongs to, unless it begins one itself. */
+export interface EventSource {
+  /** Empty where no run came before. */
+  readonly runId: string;
+  /** The agent of the session's last run. */
+  readonly agentId: string;
+}
+
 /** Takes what became durable, over all sessions of an engine. Nothing here may wait or throw. */
 export interface HubListener {
   /** Events were appended. */
-  onEvents?(key: LogKey, batch: EventBatch): void;
+  onEvents?(key: LogKey, batch: EventBatch, source: EventSource): void;
   /** A run was queued, began or ended. */
   onRun?(run: RunInfo): void;
   /** The agent of a run is held back, or goes on. */
@@ -26,8 +34,8 @@ export class Hub {
     return () => this.#listeners.delete(listener);
   }
 
-  events(key: LogKey, batch: EventBatch): void {
-    for (const listener of this.#listeners) listener.onEvents?.(key, batch);
+  events(key: LogKey, batch: EventBatch, source: EventSource): void {
+    for (const listener of this.#listeners) listener.onEvents?.(key, batch, source);
   }
 
   run(run: RunInfo): void {

@@ -1,4 +1,7 @@
 export type { DisconnectPolicy } from "./active-run.ts";
+export type { Answer, AnswerUsage } from "./answer/answer.ts";
+export { type AnswerDelta, AnswerFold } from "./answer/answer-fold.ts";
+export { answerOf, readAnswer } from "./answer/read-answer.ts";
 export type { AttachMode, Attachment, AttachOptions } from "./attachment.ts";
 export { type Created, creationClock } from "./creation.ts";
 export {
@@ -11,6 +14,10 @@ export {
 } from "./engine.ts";
 export type { InterruptInfo, RunInfo, RunState, SessionInfo, SessionOptions } from "./entries.ts";
 export { EngineError, type EngineErrorReason, limitReached, quote } from "./errors.ts";
+export type { EventFilter, SessionEvent } from "./events/event-filter.ts";
+export type { EventWatch, EventWatchOptions, EventWatchResult } from "./events/event-watch.ts";
+export type { ReplayOptions, ReplayPage } from "./events/replay-events.ts";
+export type { SessionEvents } from "./events/session-events.ts";
 export { runErrorCodes } from "./execute-context.ts";
 export { fingerprintOf } from "./fingerprint.ts";
 export type { EngineLimits } from "./limits.ts";
@@ -27,6 +34,9 @@ export type { Prelude } from "./prelude.ts";
 export type { ReadResult } from "./reader.ts";
 export type { HistoryMode } from "./reconcile-messages.ts";
 export type { RunRequest } from "./start-run.ts";
+export type { Place, Surfaces } from "./surface/surfaces.ts";
+export type { SpawnRequest } from "./spawn/spawn-request.ts";
+export type { Spawns } from "./spawn/spawns.ts";
 export type { SessionStates, StateUpdate, StateView, UpdatedState } from "./state/session-states.ts";
 export type { StateWatch, StateWatchOptions, StateWatchResult } from "./state/state-watch.ts";
 export type {

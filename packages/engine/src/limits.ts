@@ -24,6 +24,8 @@ export interface EngineLimits {
   readonly runTimeoutMs: number;
   /** How long a run may send nothing, in milliseconds. Default 1 hour. */
   readonly runIdleTimeoutMs: number;
+  /** Bytes of events that may wait for one watcher of many sessions; more are left out. Default 1 MiB. */
+  readonly watchPendingMaxBytes: number;
   /** Changes of the state of one session whose keys for safe retries are remembered. Default 1,000. */
   readonly stateRequestsMax: number;
   /** How long a run may be paused before it goes on by itself, in milliseconds. Default 1 hour. */
@@ -76,6 +78,7 @@ const defaults: EngineLimits = {
   idleSessionsMax: 1_000,
   runTimeoutMs: 24 * 60 * 60 * 1000,
   runIdleTimeoutMs: 60 * 60 * 1000,
+  watchPendingMaxBytes: 1024 * 1024,
   stateRequestsMax: 1_000,
   pauseTimeoutMs: 60 * 60 * 1000,
   toolsMax: 1_000,

@@ -318,10 +318,11 @@ export class Session implements ReadSource {
   #onDurable(batch: EventBatch | undefined, head: LogHead): void {
     this.#head = head;
     if (batch === undefined) return;
+    const runId = this.fold.lastStarted?.runId ?? "";
     applyBatch(this.fold, batch);
     this.ring.push(batch);
     this.notify();
-    this.hub.events(this.key, batch);
+    this.hub.events(this.key, batch, { runId, agentId: this.info.agentId });
   }
 }
 

@@ -1,0 +1,130 @@
+import { decodeEvent, type EventBatch, readFrames } from "@dragoman/agui";
+import type { LogKey } from "@dragoman/event-log";
+import type { EngineCore } from "../core.ts";
+import type { EventSource } from "../hub.ts";
+import { type EventFilter, type EventMatcher, matcherOf, type SessionEvent } from "./event-filter.ts";
+
+/** What a watcher of events asks for. */
+export interface EventWatchOptions {
+  readonly namespace: string;
+  readonly filter: EventFilter;
+  /** How long a silence may last before {@link EventWatch.next} answers `idle`. */
+  readonly idleMs: number;
+  /** Ends the watch. */
+  readonly signal: AbortSignal;
+}
+
+/** Events that happened, a number of events that were left out before them, or a silence. */
+export type EventWatchResult =
+  | { readonly events: readonly SessionEvent[]; readonly skippedCount: number }
+  | "idle";
+
+interface Waiting {
+  readonly key: LogKey;
+  readonly batch: EventBatch;
+  readonly source: EventSource;
+  readonly time: number;
+}
+
+/**
+ * Watches the events of many sessions as they happen.
+ *
+ * What waits to be read is limited to `watchPendingMaxBytes`; what does not fit is left out and counted. Nothing
+ * is decoded before it is read, so that a watcher costs the sessions next to nothing.
+ */
+export class EventWatch {
+  readonly #core: EngineCore;
+  readonly #options: EventWatchOptions;
+  readonly #matcher: EventMatcher;
+  readonly #unsubscribe: () => void;
+  #waiting: Waiting[] = [];
+  #pendingBytes = 0;
+  #skippedCount = 0;
+  #wake: ((isIdle: boolean) => void) | undefined;
+  readonly #onAbort = () => this.#wake?.(false);
+
+  constructor(core: EngineCore, options: EventWatchOptions) {
+    this.#core = core;
+    this.#options = options;
+    this.#matcher = matcherOf(options.filter);
+    this.#unsubscribe = core.hub.subscribe({
+      onEvents: (key, batch, source) => this.#take({ key, batch, source, time: core.now() }),
+    });
+    options.signal.addEventListener("abort", this.#onAbort);
+  }
+
+  /** Waits for what comes next. Throws the signal's reason when it aborts. */
+  async next(): Promise<EventWatchResult> {
+    for (;;) {
+      this.#options.signal.throwIfAborted();
+      const events = this.#read();
+      if (events.length > 0 || this.#skippedCount > 0) {
+        const skippedCount = this.#skippedCount;
+        this.#skippedCount = 0;
+        return { events, skippedCount };
+      }
+      if (await this.#wait()) return "idle";
+    }
+  }
+
+  /** Releases what it holds. */
+  close(): void {
+    this.#unsubscribe();
+    this.#options.signal.removeEventListener("abort", this.#onAbort);
+    this.#waiting = [];
+  }
+
+  #take(waiting: Waiting): void {
+    const { key, batch } = waiting;
+    if (key.namespace !== this.#options.namespace || !this.#matcher.session(key.id)) return;
+    const size = batch.frames.length;
+    if (this.#waiting.length > 0 && this.#pendingBytes + size > this.#core.limits.watchPendingMaxBytes) {
+      this.#skippedCount += batch.lastSequence - batch.firstSequence + 1;
+      return;
+    }
+    this.#waiting.push(waiting);
+    this.#pendingBytes += size;
+    this.#wake?.(false);
+  }
+
+  /** The events of the batch that waits longest. */
+  #read(): SessionEvent[] {
+    const waiting = this.#waiting.shift();
+    if (!waiting) return [];
+    const { key, batch, source, time } = waiting;
+    this.#pendingBytes -= batch.frames.length;
+    const events: SessionEvent[] = [];
+    let { runId } = source;
+    readFrames(batch.frames, ({ sequence, start, end, json }) => {
+      if (json) return;
+      const event = decodeEvent(batch.frames, start, end);
+      if (event.type === "RUN_STARTED") runId = event.runId;
+      if (!this.#matcher.type(event.type) || !this.#matcher.run(runId, source.agentId)) return;
+      const bytes = batch.frames.subarray(start, end);
+      const { logId } = batch;
+      events.push({
+        sessionId: key.id,
+        runId,
+        agentId: source.agentId,
+        sequence,
+        logId,
+        time,
+        event,
+        bytes,
+      });
+    });
+    return events.length > 0 ? events : this.#read();
+  }
+
+  async #wait(): Promise<boolean> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const isIdle = await new Promise<boolean>((resolve) => {
+      this.#wake = resolve;
+      timer = setTimeout(() => resolve(true), this.#options.idleMs);
+      timer.unref?.();
+    });
+    clearTimeout(timer);
+    this.#wake = undefined;
+    return isIdle;
+  }
+}
