@@ -12,7 +12,7 @@ export interface DriveOptions {
 }
 
 /**
- * Runs an agent into a pipeline until the run has ended: by its terminal event, by the end of its events, by
+ * Runs an agent into a pipeline until the run has ended, or its end is held back: by its terminal event, by the end of its events, by
  * what it throws, or as cancelled when `context.signal` aborts, at once, whether or not the agent cares. The
  * pipeline has to be started before.
  *
@@ -71,7 +71,7 @@ async function read(
     if (reading.isStopped) return;
     if (result.done) return pipeline.finish();
     pipeline.push(result.value);
-    if (pipeline.isEnded) return;
+    if (pipeline.isEnded || pipeline.held !== undefined) return;
     const held = options.backpressure?.();
     if (held !== undefined) await held;
   }

@@ -7,6 +7,7 @@ import { runError, runErrorOf } from "./run-error.ts";
 /** Passes everything as it is. What the host itself has to say about a lost agent is still said. */
 export class OpenPipeline implements RunPipeline {
   readonly #options: RunPipelineOptions;
+  readonly held = undefined;
   isEnded = false;
   droppedCount = 0;
 
@@ -15,6 +16,10 @@ export class OpenPipeline implements RunPipeline {
   }
 
   inject(): void {}
+
+  goOn(): void {}
+
+  release(): void {}
 
   push(output: AgentOutput): void {
     if (this.isEnded) {

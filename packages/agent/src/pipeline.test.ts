@@ -509,3 +509,59 @@ describe("a pipeline that does not verify", () => {
 function nested(depth: number): unknown {
   return depth === 0 ? 1 : { a: nested(depth - 1) };
 }
+
+describe("an end that is held back", () => {
+  const call: AguiEvent[] = [
+    { type: "TOOL_CALL_START", toolCallId: "c", toolCallName: "f" },
+    { type: "TOOL_CALL_END", toolCallId: "c" },
+  ];
+  const result: AguiEvent = { type: "TOOL_CALL_RESULT", messageId: "r", toolCallId: "c", content: "1" };
+
+  function held(...outputs: AguiEvent[]) {
+    const opened = open({ hold: ({ outcome }) => outcome?.type !== "interrupt" });
+    opened.pipeline.inject(started);
+    for (const output of outputs) opened.pipeline.push(output);
+    return { ...opened, types: () => opened.events().map(({ type }) => type) };
+  }
+
+  it("waits with chunks closed, and the run goes on with another call of the agent", () => {
+    const { pipeline, types, droppedCount } = Object.assign(
+      held({ type: "TOOL_CALL_CHUNK", toolCallId: "c", toolCallName: "f", delta: "{}" }, finished),
+      { droppedCount: () => pipeline.droppedCount },
+    );
+    expect(pipeline).toMatchObject({ isEnded: false, held: finished });
+    expect(types()).toEqual(["RUN_STARTED", "TOOL_CALL_START", "TOOL_CALL_ARGS", "TOOL_CALL_END"]);
+    pipeline.push(start("late"));
+    expect(droppedCount()).toBe(1);
+    pipeline.inject(result);
+    pipeline.goOn();
+    for (const output of [started, start("m"), end("m")]) pipeline.push(output);
+    expect(types().slice(4)).toEqual(["TOOL_CALL_RESULT", "TEXT_MESSAGE_START", "TEXT_MESSAGE_END"]);
+    pipeline.push(finished);
+    pipeline.release({ ...finished, usage: [{ model: "x" }] } as AguiEvent & { type: "RUN_FINISHED" });
+    expect(pipeline).toMatchObject({ isEnded: true, held: undefined });
+    expect(types().at(-1)).toBe("RUN_FINISHED");
+    pipeline.release();
+    expect(types().filter((type) => type === "RUN_FINISHED")).toHaveLength(1);
+  });
+
+  it("is emitted with its bytes when it is released as it was", () => {
+    const { pipeline, emitted } = held(...call, finished);
+    pipeline.inject(result);
+    pipeline.release();
+    expect(emitted.at(-1)).toEqual({ event: finished, bytes: encodeEvent(finished) });
+  });
+
+  it("is not one that breaks a rule, nor one of another kind", () => {
+    expect(held(start("m"), finished).events().at(-1)).toMatchObject({ code: "PROTOCOL_VIOLATION" });
+    const interrupt = { ...finished, outcome: { type: "interrupt", interrupts: [{ id: "i", reason: "r" }] } };
+    expect(held(interrupt as AguiEvent).pipeline.isEnded).toBe(true);
+  });
+
+  it.each(["cancel", "finish"] as const)("gives way to %s", (how) => {
+    const { pipeline, types } = held(...call, finished);
+    pipeline[how]();
+    expect(pipeline).toMatchObject({ isEnded: true, held: undefined });
+    expect(types().slice(3)).toEqual([how === "cancel" ? "RUN_FINISHED" : "RUN_ERROR"]);
+  });
+});

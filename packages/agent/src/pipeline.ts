@@ -44,6 +44,11 @@ export interface RunPipelineOptions {
   readonly verifier?: Verifier;
   /** Takes what was repaired or left out. Default: nobody. */
   readonly onWarning?: (warning: PipelineWarning) => void;
+  /**
+   * Asked before a RUN_FINISHED of the agent is taken that may be: true holds it back, so that the host can do what
+   * the agent left to it and call it again in the same run. Default: never.
+   */
+  readonly hold?: (event: RunFinishedEvent) => boolean;
   /** Takes what came after the terminal event and was dropped. Default: nobody; it is counted anyway. */
   readonly onDropped?: (output: AgentOutput) => void;
 }
@@ -72,6 +77,12 @@ export interface RunPipeline {
   fail(error: unknown): void;
   /** The run is cancelled: what is open is closed and RUN_FINISHED says so. */
   cancel(): void;
+  /** The RUN_FINISHED that is held back. The host goes on with {@link goOn} or ends the run with {@link release}. */
+  readonly held: RunFinishedEvent | undefined;
+  /** Forgets what is held back: the agent is called again, and its events go on in this run. */
+  goOn(): void;
+  /** Ends the run with what is held back, or with another end in its place. */
+  release(event?: RunFinishedEvent): void;
   /** Whether the terminal event was emitted. */
   readonly isEnded: boolean;
   /** How many outputs came after the terminal event. */
@@ -95,6 +106,8 @@ class VerifiedPipeline implements RunPipeline {
   #current: AguiEvent | undefined;
   #currentBytes: Uint8Array | undefined;
   #hasInput = false;
+  #mayHold = true;
+  held: RunFinishedEvent | undefined;
   isEnded = false;
   droppedCount = 0;
 
@@ -108,8 +121,23 @@ class VerifiedPipeline implements RunPipeline {
     this.#release(event);
   }
 
+  goOn(): void {
+    this.held = undefined;
+    this.#hasInput = false;
+  }
+
+  release(event = this.held): void {
+    const { held } = this;
+    if (held === undefined || event === undefined) return;
+    this.held = undefined;
+    this.#mayHold = false;
+    this.#current = event;
+    this.#currentBytes = event === held ? this.#currentBytes : undefined;
+    this.#release(event);
+  }
+
   push(output: AgentOutput): void {
-    if (this.isEnded) {
+    if (this.isEnded || this.held !== undefined) {
       this.droppedCount += 1;
       this.#options.onDropped?.(output);
       return;
@@ -183,6 +211,10 @@ class VerifiedPipeline implements RunPipeline {
 
   /** Checks an expanded event and hands it out. A field, so that the expander can call it. */
   readonly #release = (event: AguiEvent): void => {
+    if (event.type === "RUN_FINISHED" && this.#holds(event)) {
+      this.held = event;
+      return;
+    }
     this.#verifier.push(event);
     const bytes = event === this.#current ? this.#currentBytes : undefined;
     switch (event.type) {
@@ -205,6 +237,12 @@ class VerifiedPipeline implements RunPipeline {
     this.#options.emit(event, bytes);
   };
 
+  /** What cannot be taken as it is, because something is open, is not held back either. */
+  #holds(event: RunFinishedEvent): boolean {
+    if (!this.#mayHold || this.#options.hold?.(event) !== true) return false;
+    return this.#verifier.closeOpen().length === 0;
+  }
+
   #flush(event: AguiEvent): void {
     const rest = isDeltaEnd(event) ? this.#guard.flush(event) : undefined;
     if (rest !== undefined) this.#options.emit(rest, undefined);
@@ -212,6 +250,8 @@ class VerifiedPipeline implements RunPipeline {
 
   #end(terminal: RunErrorEvent | RunFinishedEvent): void {
     if (this.isEnded) return;
+    this.held = undefined;
+    this.#mayHold = false;
     for (const event of this.#verifier.closeOpen()) this.#release(event);
     this.#release(terminal);
   }
