@@ -1,10 +1,12 @@
 import type { DescService } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { AGUIService } from "@dragoman/contract/agent/v1/agui_service_pb";
+import { EventService } from "@dragoman/contract/orchestrator/v1/event_service_pb";
 import { RunService } from "@dragoman/contract/orchestrator/v1/run_service_pb";
 import { SessionService } from "@dragoman/contract/orchestrator/v1/session_service_pb";
 import { StateService } from "@dragoman/contract/orchestrator/v1/state_service_pb";
 import { createAguiService } from "./agui-service.ts";
+import { createEventService } from "./event-service.ts";
 import { completeOptions, type OrchestratorOptions } from "./options.ts";
 import { createRunService } from "./run-service.ts";
 import { createSessionService } from "./session-service.ts";
@@ -23,6 +25,7 @@ export function createServices(options: OrchestratorOptions): ServiceEntry[] {
     entry(AGUIService, createAguiService(complete)),
     entry(RunService, createRunService(complete)),
     entry(SessionService, createSessionService(complete)),
+    entry(EventService, createEventService(complete)),
     entry(StateService, createStateService(complete)),
   ];
 }
