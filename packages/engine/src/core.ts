@@ -89,6 +89,16 @@ export class EngineCore {
     return starting.finally(() => this.#starting.delete(starting));
   }
 
+    return this.#track(starting);
+  }
+
+  /** Does something that may begin a run, unless the engine takes nothing new. */
+  async whileOpen<T>(task: () => Promise<T>): Promise<T> {
+    this.assertNotClosing();
+    return this.#track(task());
+  }
+
+  #track<T>(starting: Promise<T>): Promise<T> {
   /** See {@link Engine.close}. */
   async close(graceMs: number): Promise<void> {
     this.#isClosing = true;

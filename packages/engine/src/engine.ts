@@ -7,13 +7,14 @@ import { EngineCore, newSession } from "./core.ts";
 import type { InterruptInfo, RunInfo, SessionInfo, SessionOptions } from "./entries.ts";
 import { EngineError, quote } from "./errors.ts";
 import { SessionEvents } from "./events/session-events.ts";
+import { Interrupts } from "./interrupts/interrupts.ts";
 import type { EngineLimits } from "./limits.ts";
 import { type ListRunsQuery, type ListSessionsQuery, listRuns, listSessions, type Page } from "./lists.ts";
 import { newId } from "./new-id.ts";
 import { recoverRuns } from "./recovery.ts";
 import type { Session } from "./session.ts";
-import type { RunRequest } from "./start-run.ts";
 import { Spawns } from "./spawn/spawns.ts";
+import type { RunRequest } from "./start-run.ts";
 import { SessionStates } from "./state/session-states.ts";
 import { Surfaces } from "./surface/surfaces.ts";
 
@@ -68,6 +69,8 @@ export class Engine {
   readonly limits: EngineLimits;
   /** The events of many sessions. */
   readonly events: SessionEvents;
+  /** The questions of agents to people. */
+  readonly interrupts: Interrupts;
   /** The shared state of sessions. */
   readonly states: SessionStates;
   /** The sessions of users in places. */
@@ -81,6 +84,7 @@ export class Engine {
     this.#core = new EngineCore(options);
     this.limits = this.#core.limits;
     this.events = new SessionEvents(this.#core);
+    this.interrupts = new Interrupts(this.#core);
     this.states = new SessionStates(this.#core);
     this.surfaces = new Surfaces(this.#core);
     this.spawns = new Spawns(this.#core);

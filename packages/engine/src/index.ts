@@ -20,6 +20,14 @@ export type { ReplayOptions, ReplayPage } from "./events/replay-events.ts";
 export type { SessionEvents } from "./events/session-events.ts";
 export { runErrorCodes } from "./execute-context.ts";
 export { fingerprintOf } from "./fingerprint.ts";
+export type {
+  InterruptFilter,
+  InterruptWatch,
+  InterruptWatchOptions,
+  InterruptWatchResult,
+} from "./interrupts/interrupt-watch.ts";
+export type { Interrupts } from "./interrupts/interrupts.ts";
+export type { Resolved, ResolveRequest } from "./interrupts/resolve.ts";
 export type { EngineLimits } from "./limits.ts";
 export {
   invalidPageToken,
@@ -33,12 +41,12 @@ export { newId } from "./new-id.ts";
 export type { Prelude } from "./prelude.ts";
 export type { ReadResult } from "./reader.ts";
 export type { HistoryMode } from "./reconcile-messages.ts";
-export type { RunRequest } from "./start-run.ts";
-export type { Place, Surfaces } from "./surface/surfaces.ts";
 export type { SpawnRequest } from "./spawn/spawn-request.ts";
 export type { Spawns } from "./spawn/spawns.ts";
+export type { RunRequest } from "./start-run.ts";
 export type { SessionStates, StateUpdate, StateView, UpdatedState } from "./state/session-states.ts";
 export type { StateWatch, StateWatchOptions, StateWatchResult } from "./state/state-watch.ts";
+export type { Place, Surfaces } from "./surface/surfaces.ts";
 export type {
   FunctionTool,
   ToolCall,

@@ -10,6 +10,8 @@ export interface EngineLimits {
   readonly runEventsMax: number;
   /** Interrupts that may wait for an answer in one session. Default 1,000. */
   readonly openInterruptsMax: number;
+  /** Interrupts that changed and wait to be read by one watcher. Default 10,000. */
+  readonly watchedInterruptsMax: number;
   /** Bytes of one encoded event. Default 4 MiB less 1 KiB, what gRPC clients accept unconfigured. */
   readonly eventMaxBytes: number;
   /** Bytes of events of one run that may wait for the store before its agent is slowed down. Default 1 MiB. */
@@ -71,6 +73,7 @@ const defaults: EngineLimits = {
   historyMessagesMax: 20_000,
   runEventsMax: 10_000_000,
   openInterruptsMax: 1_000,
+  watchedInterruptsMax: 10_000,
   eventMaxBytes: 4 * 1024 * 1024 - 1024,
   pendingMaxBytes: 1024 * 1024,
   ringMaxBytes: 1024 * 1024,

@@ -1,16 +1,16 @@
-import type { Message } from "@dragoman/agui";
 import type { Catalog, CatalogEntry, LogKey } from "@dragoman/event-log";
 import { ActiveRun } from "./active-run.ts";
 import { type RunInfo, readEntry } from "./entries.ts";
 import { EngineError, quote } from "./errors.ts";
 import { type ExecuteContext, runErrorCodes } from "./execute-context.ts";
 import { finishRun } from "./finish-run.ts";
-import { decodeRecord } from "./records.ts";
+import { rebuildBegun } from "./interrupts/dispatch.ts";
+import { readRunInput } from "./interrupts/run-input.ts";
 import type { Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
-import type { RunRequest } from "./start-run.ts";
+import type { BegunRun, RunRequest } from "./start-run.ts";
 
-/** A run that had not begun when the process ended. */
+/** A run that had not begun, or whose agent was not called, when the process ended. */
 export interface QueuedRun {
   readonly info: RunInfo;
   readonly request: RunRequest;
@@ -23,6 +23,8 @@ export interface RecoveryOptions {
   readonly context: ExecuteContext;
   /** Takes a run that had not begun, in the order of the queue. */
   readonly requeue: (session: Session, run: QueuedRun) => void;
+  /** Takes a run that goes on with answers, and whose agent was not called; false if there is no such agent. */
+  readonly goOn: (session: Session, run: QueuedRun, begun: BegunRun) => boolean;
   /** Is told of every session that could not be recovered, and of what takes too long. */
   readonly onError: (error: unknown) => void;
 }
@@ -39,15 +41,20 @@ const runsPerPage = 1_000;
 const namedSessionsMax = 10;
 /** What a timer of Node can wait at most. */
 const longestTimerMs = 2_147_483_647;
-const lost = {
+const nodeLost = {
   code: runErrorCodes.nodeLost,
   message: "The server stopped while the run was active; nobody knows how far the agent got.",
+};
+const agentLost = {
+  code: "AGENT_NOT_FOUND",
+  message: "The server stopped before it called the agent, and has no such agent any more: nothing was done.",
 };
 
 /**
  * Ends every run that the catalog shows as running: what is open is closed, and RUN_ERROR says that its node
- * was lost, or RUN_FINISHED that it was cancelled where that was the durable intent. Runs that had not begun
- * are handed to `requeue`, oldest first.
+ * was lost, or RUN_FINISHED that it was cancelled where that was the durable intent. One that goes on with
+ * answers, and whose agent was not called, is handed to `goOn`. Runs that had not begun are handed to `requeue`,
+ * oldest first.
  *
  * A session is closed to everybody until it is recovered. One that cannot be is reported and stays closed, as it
  * is; the others do not notice. Resolves when all are done, or after `recoveryTimeoutMs`: the rest goes on.
@@ -117,13 +124,22 @@ function addRun(sessions: Map<string, OpenSession>, entry: CatalogEntry): void {
 async function recoverSession(
   session: Session,
   runs: readonly RunInfo[],
-  { context, requeue }: RecoveryOptions,
+  { context, requeue, goOn }: RecoveryOptions,
 ): Promise<void> {
   const queued: QueuedRun[] = [];
+  const resuming: (QueuedRun & { begun: BegunRun })[] = [];
+  const lost: RunInfo[] = [];
   for (const info of runs) {
     if (info.state === "queued") queued.push({ info, request: await readRequest(session, info) });
+    else if (info.resumeRecord === undefined || info.cancelRequested) lost.push(info);
+    else {
+      const request = await readRequest(session, info);
+      resuming.push({ info, request, begun: await rebuildBegun(session, info) });
+    }
   }
-  for (const info of runs) if (info.state === "running") await endLostRun(session, info, context);
+  for (const info of lost) await endLostRun(session, info, context, nodeLost);
+  for (const run of resuming)
+    if (!goOn(session, run, run.begun)) await endLostRun(session, run.info, context, agentLost);
   for (const run of queued) requeue(session, run);
 }
 
@@ -157,12 +173,17 @@ async function endsWithin(promise: Promise<unknown>, timeoutMs: number): Promise
   return ended;
 }
 
-async function endLostRun(session: Session, info: RunInfo, context: ExecuteContext): Promise<void> {
+async function endLostRun(
+  session: Session,
+  info: RunInfo,
+  context: ExecuteContext,
+  refusal: typeof nodeLost | typeof agentLost,
+): Promise<void> {
   const run = new ActiveRun(info, { action: "continue", graceMs: 0 }, () => {});
   session.active = run;
   const counts = { warningCount: 0, droppedEventCount: 0 };
   if (!info.cancelRequested) {
-    await finishRun(session, run, { ...counts, refusal: lost }, context);
+    await finishRun(session, run, { ...counts, refusal }, context);
     return;
   }
   const writer = await session.write();
@@ -176,17 +197,9 @@ async function endLostRun(session: Session, info: RunInfo, context: ExecuteConte
   await finishRun(session, run, { ...counts, terminal: { event, bytes: undefined } }, context);
 }
 
-/** Reads the input of a queued run back from its record. */
+/** Reads back what a run was asked. */
 async function readRequest(session: Session, info: RunInfo): Promise<RunRequest> {
-  const page = await session.log.readRecords(session.key, { after: info.inputRecord - 1, maxBytes: 1 });
-  const bytes = page.records[0]?.bytes;
-  const record = bytes && decodeRecord(bytes);
-  if (record?.type !== "input") throw new Error(`record ${info.inputRecord} is not the input of a run`);
-  const input = { ...record.input, messages: [...record.messages] as Message[] };
-  return {
-    namespace: info.namespace,
-    agentId: info.agentId,
-    input,
-    disconnect: { action: "continue", graceMs: 0 },
-  };
+  const input = await readRunInput(session, info);
+  const { namespace, agentId } = info;
+  return { namespace, agentId, input, disconnect: { action: "continue", graceMs: 0 } };
 }

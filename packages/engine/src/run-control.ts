@@ -9,10 +9,20 @@ import type { ExecuteContext } from "./execute-context.ts";
 import { executeRun } from "./execute-run.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { finishRun } from "./finish-run.ts";
+import { applyDecisions, decisionsOfRun, nothingDecided } from "./interrupts/decisions.ts";
+import { markDispatched } from "./interrupts/dispatch.ts";
 import type { EngineLimits } from "./limits.ts";
 import { encodeRecord } from "./records.ts";
 import type { Session } from "./session.ts";
-import { beginRun, inputRecord, type RunRequest, runIsActive, type StartContext } from "./start-run.ts";
+import {
+  type BegunRun,
+  beginRun,
+  inputRecord,
+  planAnswers,
+  type RunRequest,
+  runIsActive,
+  type StartContext,
+} from "./start-run.ts";
 
 /** What controlling runs needs. */
 export interface RunControlOptions {
@@ -98,7 +108,9 @@ export class RunControl {
       );
     }
     await this.#writeQueued(session, run, request);
-    session.queue.push(run);
+    // What answers goes before what was not asked yet: the questions are about what is there now.
+    if (request.decidesAtOnce) session.queue.unshift(run);
+    else session.queue.push(run);
     session.hub.run(run.info);
     void this.beginInTurn(session, run, request, agent);
   }
@@ -138,10 +150,17 @@ export class RunControl {
   async #writeQueued(session: Session, run: ActiveRun, request: RunRequest): Promise<void> {
     const writer = await session.write();
     run.info = { ...run.info, state: "queued", inputRecord: writer.nextRecord };
-    writer.add([inputRecord(session, request, run.info, this.#options.now())], session.entriesFor(run.info));
+    const now = this.#options.now();
+    const decisions = request.decidesAtOnce
+      ? decisionsOfRun(await planAnswers(session, request, this.#startContext()), run.info.runId, now)
+      : nothingDecided;
+    const records = [inputRecord(session, request, run.info, now), ...decisions.records];
+    const entries = session.interruptEntries(decisions.infos);
+    writer.add(records, [...session.entriesFor(run.info), ...entries]);
     await session.flush();
   }
 
+    applyDecisions(session, decisions);
   /** Begins a queued run when those before it have ended. */
   async beginInTurn(
     session: Session,
@@ -170,19 +189,12 @@ export class RunControl {
   }
 
   async #begin(session: Session, run: ActiveRun, request: RunRequest, agent: Agent): Promise<void> {
-    const context: StartContext = {
-      catalog: this.#options.catalog,
-      limits: this.#options.limits,
-      now: this.#options.now,
-    };
+    const context = this.#startContext();
     session.active = run;
     try {
       const begun = await session.writing(() => beginRun(session, request, agent, run, context));
       session.dequeue(run);
-      run.begin();
-      this.running.add(run);
-      void run.ended.then(() => this.running.delete(run));
-      void this.#execute(session, run, request, agent, begun);
+      this.#run(session, run, request, agent, begun);
     } catch (error) {
       session.active = undefined;
       throw error;
@@ -191,10 +203,29 @@ export class RunControl {
 
   async #execute(
     session: Session,
+  /** Goes on with a run that had begun before a crash, but whose agent was not called. */
+  goOn(session: Session, info: RunInfo, request: RunRequest, agent: Agent, begun: BegunRun): void {
+    const run = this.newRun(session, info, request.disconnect);
+    session.active = run;
+    this.#run(session, run, request, agent, begun);
+  }
+
+  #run(session: Session, run: ActiveRun, request: RunRequest, agent: Agent, begun: BegunRun): void {
+    run.begin();
+    this.running.add(run);
+    void run.ended.then(() => this.running.delete(run));
+    void this.#execute(session, run, request, agent, begun);
+  }
+
+  #startContext(): StartContext {
+    const { catalog, limits, now } = this.#options;
+    return { catalog, limits, now };
+  }
+
     run: ActiveRun,
     request: RunRequest,
     agent: Agent,
-    begun: Awaited<ReturnType<typeof beginRun>>,
+    begun: BegunRun,
   ): Promise<void> {
     session.users++;
     const context = this.executeContext();
@@ -211,6 +242,7 @@ export class RunControl {
       } else {
         await executeRun(session, run, agent, begun.agentInput, begun.events, {
           ...context,
+        if (run.info.resumeRecord !== undefined) await markDispatched(session, run);
           onUnheard: () => this.#followUp(session, run, request, agent),
         });
       }

@@ -5,7 +5,7 @@ import type { ActiveRun, DisconnectPolicy } from "./active-run.ts";
 import { encodeWithin } from "./encode-within.ts";
 import type { RunInfo, SessionInfo } from "./entries.ts";
 import { EngineError, limitReached, quote } from "./errors.ts";
-import { applyDecisions, type Decisions, decisionsOfRun } from "./interrupts/decisions.ts";
+import { applyDecisions, decisionsOfRun, nothingDecided } from "./interrupts/decisions.ts";
 import { planInterrupts } from "./interrupts/plan.ts";
 import type { ResolvedInterrupts } from "./interrupts/resolve-answers.ts";
 import type { EngineLimits } from "./limits.ts";
@@ -139,8 +139,6 @@ export function planAnswers(
   const request = { runId, answers, cancelRest: onOpenInterrupts === "cancel", tools };
   return planInterrupts(session, request, context.catalog, context.now());
 }
-
-const nothingDecided: Decisions = { records: [], infos: [] };
 
 function guardedCalls({ decided, earlier }: ResolvedInterrupts): string[] {
   const infos = [...earlier, ...decided.map(({ info }) => info)];

@@ -10,6 +10,9 @@ export interface Decisions {
   readonly infos: readonly InterruptInfo[];
 }
 
+/** What is written where nothing is decided: nothing. */
+export const nothingDecided: Decisions = { records: [], infos: [] };
+
 /** The run that answers came with, and the one that goes on with them. */
 export interface DecidedBy {
   readonly decidedByRunId?: string;

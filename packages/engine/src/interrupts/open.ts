@@ -2,7 +2,7 @@ import type { Interrupt, Message, RunErrorEvent, RunFinishedEvent } from "@drago
 import { orderOf } from "../creation.ts";
 import type { InterruptInfo, RunInfo } from "../entries.ts";
 import type { Session } from "../session.ts";
-import { cancellationsOf, type Decisions } from "./decisions.ts";
+import { cancellationsOf, type Decisions, nothingDecided } from "./decisions.ts";
 
 /** How long the arguments of a call may be to be kept with its interrupt, in characters. */
 const argumentsMaxLength = 256 * 1024;
@@ -20,7 +20,7 @@ export function openingsOf(
 ): Decisions {
   const known = new Set(session.openInterrupts.map((info) => info.interrupt.id));
   const created = interruptsIn(event).filter((interrupt) => !known.has(interrupt.id));
-  if (created.length === 0 || run.unverified) return { records: [], infos: [] };
+  if (created.length === 0 || run.unverified) return nothingDecided;
   const { namespace, sessionId, runId, agentId } = run;
   const infos = created.map((interrupt, index): InterruptInfo => {
     const of = { namespace, sessionId, runId, agentId };
