@@ -85,10 +85,6 @@ export class EngineCore {
       const { run, joined } = await session.mutex.run(() => this.runs.startOrJoin(session, known, agent));
       return then({ session, run, joined, created });
     });
-    this.#starting.add(starting);
-    return starting.finally(() => this.#starting.delete(starting));
-  }
-
     return this.#track(starting);
   }
 
@@ -99,6 +95,10 @@ export class EngineCore {
   }
 
   #track<T>(starting: Promise<T>): Promise<T> {
+    this.#starting.add(starting);
+    return starting.finally(() => this.#starting.delete(starting));
+  }
+
   /** See {@link Engine.close}. */
   async close(graceMs: number): Promise<void> {
     this.#isClosing = true;

@@ -148,19 +148,19 @@ export class RunControl {
   }
 
   async #writeQueued(session: Session, run: ActiveRun, request: RunRequest): Promise<void> {
-    const writer = await session.write();
-    run.info = { ...run.info, state: "queued", inputRecord: writer.nextRecord };
     const now = this.#options.now();
     const decisions = request.decidesAtOnce
       ? decisionsOfRun(await planAnswers(session, request, this.#startContext()), run.info.runId, now)
       : nothingDecided;
+    const writer = await session.write();
+    run.info = { ...run.info, state: "queued", inputRecord: writer.nextRecord };
     const records = [inputRecord(session, request, run.info, now), ...decisions.records];
     const entries = session.interruptEntries(decisions.infos);
     writer.add(records, [...session.entriesFor(run.info), ...entries]);
     await session.flush();
+    applyDecisions(session, decisions);
   }
 
-    applyDecisions(session, decisions);
   /** Begins a queued run when those before it have ended. */
   async beginInTurn(
     session: Session,
@@ -201,8 +201,6 @@ export class RunControl {
     }
   }
 
-  async #execute(
-    session: Session,
   /** Goes on with a run that had begun before a crash, but whose agent was not called. */
   goOn(session: Session, info: RunInfo, request: RunRequest, agent: Agent, begun: BegunRun): void {
     const run = this.newRun(session, info, request.disconnect);
@@ -222,6 +220,8 @@ export class RunControl {
     return { catalog, limits, now };
   }
 
+  async #execute(
+    session: Session,
     run: ActiveRun,
     request: RunRequest,
     agent: Agent,
@@ -240,9 +240,9 @@ export class RunControl {
         const event = { type: "RUN_FINISHED", ...ids, outcome } as const;
         await finishRun(session, run, { ...none, terminal: { event, bytes: undefined } }, context);
       } else {
+        if (run.info.resumeRecord !== undefined) await markDispatched(session, run);
         await executeRun(session, run, agent, begun.agentInput, begun.events, {
           ...context,
-        if (run.info.resumeRecord !== undefined) await markDispatched(session, run);
           onUnheard: () => this.#followUp(session, run, request, agent),
         });
       }
