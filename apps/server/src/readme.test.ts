@@ -1,14 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
 import { freePort, startProcess, withTimeout } from "@dragoman/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { commandsIn, linksIn, projectFolder as root, runLine } from "./testing/documentation.ts";
 import { runCommand } from "./testing/run-command.ts";
 import { startTestServer, type TestServer } from "./testing/test-server.ts";
 
-const root = fileURLToPath(new URL("../../..", import.meta.url));
 const readme = readFileSync(join(root, "README.md"), "utf8");
 /** The first command that needs what is built may build it. */
 const timeoutMs = 180_000;
@@ -20,28 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-/** The commands of the blocks that are marked so, one by one. */
-function commandsIn(markdown: string, block: string): string[] {
-  return [...markdown.matchAll(new RegExp(`^\`\`\`${block}\n([\\s\\S]*?)^\`\`\``, "gm"))].flatMap(
-    ([, lines = ""]) =>
-      lines
-        .replaceAll("\\\n", " ")
-        .split("\n")
-        .filter((line) => line.trim() !== ""),
-  );
-}
-
-/** Runs a line as a shell in the clone does. */
-async function shell(line: string): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn("sh", ["-c", line], {
-    cwd: root,
-    env: { ...process.env, DRAGOMAN_SERVER: server.url, NO_COLOR: "1" },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const closed = new Promise<number | null>((resolve) => child.once("close", resolve));
-  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
-  return { code, stdout, stderr };
-}
+const shell = (line: string) => runLine(line, server.url);
 
 describe("the read-me", () => {
   const commands = commandsIn(readme, "sh client");
@@ -52,10 +29,7 @@ describe("the read-me", () => {
 
   // One after another: later ones read what earlier ones left.
   test.each(commands)("%s", { timeout: timeoutMs }, async (command) => {
-    const line = command
-      .replaceAll("http://127.0.0.1:50051", server.url)
-      .replaceAll(/\bnpx buf\b/g, "node_modules/.bin/buf");
-    const { code, stdout, stderr } = await shell(line);
+    const { code, stdout, stderr } = await shell(command);
     expect(code, stderr).toBe(0);
     expect(stdout).not.toBe("");
   });
@@ -65,7 +39,7 @@ describe("the read-me", () => {
   });
 
   test("links to nothing that is not there", () => {
-    const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(([, path = ""]) => path);
+    const links = linksIn(readme);
     expect(links.length).toBeGreaterThan(5);
     for (const path of links) expect(() => readFileSync(join(root, path)), path).not.toThrow(/ENOENT/);
   });
