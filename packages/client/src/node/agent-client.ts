@@ -1,3 +1,4 @@
+import type { LookupFunction } from "node:net";
 import type { SecureContextOptions } from "node:tls";
 import {
   createConnectTransport,
@@ -20,6 +21,11 @@ export interface NodeAgentClientOptions extends Omit<EventTransportOptions, "cli
   readonly httpVersion?: "1.1" | "2";
   /** Certificates for https: `ca` to trust a private authority, `cert` and `key` for mutual TLS. */
   readonly tls?: TlsOptions;
+  /**
+   * Finds the addresses of the host for every connection, in place of `dns.lookup`: for who may not connect to any.
+   * Node does not ask it about a host that is an address itself.
+   */
+  readonly lookup?: LookupFunction;
   /**
    * How often an open connection is asked whether it is alive, in milliseconds. Only HTTP/2. Default 20,000;
    * Infinity never asks.
@@ -48,9 +54,9 @@ export function createAgentClient(options: NodeAgentClientOptions): AgentClient 
     connect: createConnectTransport,
   }[protocol] as typeof createConnectTransport;
   if (httpVersion === "1.1") {
-    const { client, close } = createHttp1Client(baseUrl, options.tls ?? {});
+    const { client, agent, close } = createHttp1Client(baseUrl, connectOptions(options));
     return agentClientOn({
-      transport: createTransport({ baseUrl, httpVersion, interceptors, nodeOptions: { ...options.tls } }),
+      transport: createTransport({ baseUrl, httpVersion, interceptors, nodeOptions: { agent } }),
       events: createEventTransport({ ...options, protocol, client }),
       close,
     });
@@ -64,9 +70,15 @@ export function createAgentClient(options: NodeAgentClientOptions): AgentClient 
 }
 
 function openSessions(options: NodeAgentClientOptions): Http2Sessions {
-  const { baseUrl, pingIntervalMs, streamWindowBytes = 256 << 10, tls = {} } = options;
+  const { baseUrl, pingIntervalMs, streamWindowBytes = 256 << 10 } = options;
+  const settings = { initialWindowSize: streamWindowBytes, enablePush: false };
   return new Http2Sessions(baseUrl, {
-    connect: { ...tls, settings: { initialWindowSize: streamWindowBytes, enablePush: false } },
+    connect: { ...connectOptions(options), settings },
     ...(pingIntervalMs !== undefined && { pingIntervalMs }),
   });
+}
+
+/** What `net.connect` and `tls.connect` are told. */
+function connectOptions({ tls, lookup }: NodeAgentClientOptions) {
+  return { ...tls, ...(lookup !== undefined && { lookup }) };
 }

@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import type { LookupFunction } from "node:net";
 import type { SecureContextOptions } from "node:tls";
 import type { ByteClient, ByteSink } from "../byte-stream.ts";
 import { toHeaders, toNodeHeaders } from "./node-headers.ts";
@@ -7,14 +8,20 @@ import { toHeaders, toNodeHeaders } from "./node-headers.ts";
 /** A client for HTTP/1.1, with connections of its own. */
 export interface Http1Client {
   readonly client: ByteClient;
+  /** Keeps its connections. */
+  readonly agent: HttpAgent | HttpsAgent;
   /** Closes the connections. */
   close(): void;
 }
 
 /** Sends requests over HTTP/1.1, each on a connection that is kept for the next one. */
-export function createHttp1Client(baseUrl: string, tls: SecureContextOptions): Http1Client {
+export function createHttp1Client(
+  baseUrl: string,
+  connect: SecureContextOptions & { readonly lookup?: LookupFunction },
+): Http1Client {
   const isSecure = new URL(baseUrl).protocol === "https:";
-  const agent = isSecure ? new HttpsAgent({ keepAlive: true, ...tls }) : new HttpAgent({ keepAlive: true });
+  const options = { keepAlive: true, ...connect };
+  const agent = isSecure ? new HttpsAgent(options) : new HttpAgent(options);
   const send = isSecure ? httpsRequest : httpRequest;
   const client: ByteClient = ({ url, header, body }, sink) => {
     const exchange = new Http1Exchange(sink);
@@ -23,7 +30,7 @@ export function createHttp1Client(baseUrl: string, tls: SecureContextOptions): H
     request.end(body);
     return exchange;
   };
-  return { client, close: () => agent.destroy() };
+  return { client, agent, close: () => agent.destroy() };
 }
 
 class Http1Exchange {
