@@ -5,6 +5,7 @@ import { addLists } from "./commands/lists.ts";
 import { addObserve } from "./commands/observe.ts";
 import { addRun } from "./commands/run.ts";
 import { addServe } from "./commands/serve.ts";
+import { addState } from "./commands/state.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { processTerminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
@@ -22,6 +23,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
   addObserve(program);
   addLists(program);
   addCancel(program);
+  addState(program);
   for (const command of program.commands) command.exitOverride().showHelpAfterError("(--help says more)");
   try {
     await program.parseAsync([...argv]);
