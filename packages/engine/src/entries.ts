@@ -35,6 +35,8 @@ export interface RunInfo extends Created {
    * nothing that they guard was done: after a crash the run goes on.
    */
   readonly resumeRecord?: number;
+  /** Whether it begins before others that wait in its session. */
+  readonly goesFirst?: boolean;
   readonly warningCount: number;
   readonly droppedEventCount: number;
 }

@@ -104,7 +104,12 @@ async function openSessions(catalog: Catalog): Promise<OpenSession[]> {
     page = last ? await catalog.list({ ...query, after: last }) : [];
   }
   for (const { runs } of sessions.values())
-    runs.sort((a, b) => a.createTime - b.createTime || a.inputRecord - b.inputRecord);
+    runs.sort(
+      (a, b) =>
+        Number(b.goesFirst ?? false) - Number(a.goesFirst ?? false) ||
+        a.createTime - b.createTime ||
+        a.inputRecord - b.inputRecord,
+    );
   return [...sessions.values()];
 }
 

@@ -23,6 +23,7 @@ import {
   runIsActive,
   type StartContext,
 } from "./start-run.ts";
+import type { ToolHost } from "./tools/tool-host.ts";
 
 /** What controlling runs needs. */
 export interface RunControlOptions {
@@ -109,7 +110,7 @@ export class RunControl {
     }
     await this.#writeQueued(session, run, request);
     // What answers goes before what was not asked yet: the questions are about what is there now.
-    if (request.decidesAtOnce) session.queue.unshift(run);
+    if (run.info.goesFirst) session.queue.unshift(run);
     else session.queue.push(run);
     session.hub.run(run.info);
     void this.beginInTurn(session, run, request, agent);
@@ -154,6 +155,7 @@ export class RunControl {
       : nothingDecided;
     const writer = await session.write();
     run.info = { ...run.info, state: "queued", inputRecord: writer.nextRecord };
+    if (request.decidesAtOnce) run.info = { ...run.info, goesFirst: true };
     const records = [inputRecord(session, request, run.info, now), ...decisions.records];
     const entries = session.interruptEntries(decisions.infos);
     writer.add(records, [...session.entriesFor(run.info), ...entries]);
@@ -243,6 +245,7 @@ export class RunControl {
         if (run.info.resumeRecord !== undefined) await markDispatched(session, run);
         await executeRun(session, run, agent, begun.agentInput, begun.events, {
           ...context,
+          ownTools: request.input.tools ?? [],
           onUnheard: () => this.#followUp(session, run, request, agent),
         });
       }
