@@ -127,6 +127,14 @@ export interface EventLog {
    * Needs no epoch: what nobody may read any more is not the writer's alone to decide.
    */
   trim(key: LogKey, firstSequence: number): Promise<LogHead>;
+  /**
+   * Removes a log with all its events and records. A log that is made under its key afterwards is another one,
+   * with another `logId`; reads that wait reject with {@link LogNotFoundError}. Not all or none: after a failure
+   * a part may be gone, and it is to be called again, with the same epoch or a newer one.
+   *
+   * Rejects with {@link FencedError} if the epoch is not the newest. Removing what is not there is no error.
+   */
+  remove(key: LogKey, epoch: number): Promise<void>;
 }
 
 /** One entry of the catalog: an index over logs that can be rebuilt from them. */
@@ -175,6 +183,9 @@ export interface CatalogQuery {
 /** A place in a list; see {@link placeOf}. The namespace is part of it because lists may span several. */
 export type CatalogPlace = Pick<CatalogEntry, "order" | "namespace" | "parent" | "id">;
 
+/** Which entries to count. */
+export type CatalogCountQuery = Pick<CatalogQuery, "kind" | "states">;
+
 /** The index beside the logs. A read sees every append and put that resolved before it. */
 export interface Catalog {
   /** Returns an entry, or undefined. */
@@ -185,6 +196,8 @@ export interface Catalog {
    * `states` is out of range.
    */
   list(query: CatalogQuery): Promise<readonly CatalogEntry[]>;
+  /** Counts the entries of a kind, over all namespaces; with `states` those in any of them, at most 16. */
+  count(query: CatalogCountQuery): Promise<number>;
   /** Applies changes that belong to no append, all or none. */
   put(changes: readonly CatalogChange[]): Promise<void>;
 }

@@ -15,6 +15,7 @@ export type {
   AppendBatch,
   Catalog,
   CatalogChange,
+  CatalogCountQuery,
   CatalogEntry,
   CatalogKey,
   CatalogPlace,

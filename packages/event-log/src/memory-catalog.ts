@@ -1,4 +1,10 @@
-import type { CatalogChange, CatalogEntry, CatalogKey, CatalogQuery } from "./event-log.ts";
+import type {
+  CatalogChange,
+  CatalogCountQuery,
+  CatalogEntry,
+  CatalogKey,
+  CatalogQuery,
+} from "./event-log.ts";
 import { catalogKeyText } from "./keys.ts";
 import { comparePlaces, matchesQuery } from "./place.ts";
 
@@ -50,6 +56,13 @@ export class MemoryCatalog {
       found.push(entry);
     }
     return found;
+  }
+
+  count(query: CatalogCountQuery): number {
+    const entries = this.#byKind.get(query.kind) ?? [];
+    return query.states?.length
+      ? entries.filter((entry) => matchesQuery(entry, query)).length
+      : entries.length;
   }
 
   apply(changes: readonly CatalogChange[]): void {

@@ -73,6 +73,17 @@ export class MemoryLog {
     return { records: page(this.#records, options.after, options.maxBytes), head: this.head() };
   }
 
+  /** Throws what a removal with this epoch would reject with. */
+  checkRemoval(epoch: number): void {
+    if (epoch !== this.#epoch) throw new FencedError(this.#key, epoch);
+  }
+
+  /** How many chunks and records it has, and their bytes. */
+  get size(): { items: number; bytes: number } {
+    const all = [...this.#chunks, ...this.#records];
+    return { items: all.length, bytes: all.reduce((sum, { bytes }) => sum + bytes.length, 0) };
+  }
+
   /** Drops chunks and returns how many, and their bytes. */
   trim(firstSequence: number): { chunks: number; bytes: number } {
     const kept = firstIndex(this.#chunks.length, (i) => this.#chunks[i]!.lastSequence >= firstSequence);

@@ -83,6 +83,7 @@ class MemoryStore implements Store {
         this.#bytes -= bytes + chunks * itemOverheadBytes;
         return log.head();
       },
+      remove: async (key, epoch) => this.#remove(key, epoch),
     };
   }
 
@@ -95,6 +96,10 @@ class MemoryStore implements Store {
       list: async (query) => {
         this.#checkOpen();
         return this.#entries.list(query);
+      },
+      count: async (query) => {
+        this.#checkOpen();
+        return this.#entries.count(query);
       },
       put: async (changes) => {
         this.#checkOpen();
@@ -116,6 +121,18 @@ class MemoryStore implements Store {
       this.#logs.set(text, log);
     }
     return log.acquire();
+  }
+
+  #remove(key: LogKey, epoch: number): void {
+    this.#checkOpen();
+    const text = logKeyText(key);
+    const log = this.#logs.get(text);
+    if (!log) return;
+    log.checkRemoval(epoch);
+    const { items, bytes } = log.size;
+    this.#bytes -= bytes + (items + 1) * itemOverheadBytes;
+    this.#logs.delete(text);
+    this.#waits.wake(text);
   }
 
   #append(key: LogKey, batch: AppendBatch): LogHead {

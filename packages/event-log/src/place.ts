@@ -39,7 +39,7 @@ export function comparePlaces(a: CatalogPlace, b: CatalogPlace): number {
 }
 
 /** Tells whether a query asks for an entry, apart from `after` and `limit`. */
-export function matchesQuery(entry: CatalogEntry, query: CatalogQuery): boolean {
+export function matchesQuery(entry: CatalogEntry, query: Omit<CatalogQuery, "limit">): boolean {
   return (
     entry.kind === query.kind &&
     (query.namespace === undefined || entry.namespace === query.namespace) &&

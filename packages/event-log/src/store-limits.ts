@@ -12,9 +12,9 @@ export interface StoreLimits {
   readonly maxRecordBytes: number;
   /** Bytes of all that one append or put adds. Default 96 MiB. */
   readonly maxAppendBytes: number;
-  /** Writes (acquire, append, trim, put) that may wait for the store at once. Default 100,000. */
+  /** Writes (acquire, append, trim, remove, put) that may wait for the store at once. Default 100,000. */
   readonly maxQueuedWrites: number;
-  /** Reads (read, readRecords, head, get, list) that may be under way at once, waiting ones too. Default 100,000. */
+  /** Reads (read, readRecords, head, get, list, count) that may be under way at once, waiting ones too. Default 100,000. */
   readonly maxReads: number;
   /** How long a read waits at most, in milliseconds; a longer `waitMs` is cut to it. Default 5 minutes. */
   readonly maxWaitMs: number;

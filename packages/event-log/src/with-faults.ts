@@ -52,6 +52,7 @@ function faultyLog(log: EventLog, faults: Faults): EventLog {
     readRecords: (key, options) => faults.read(() => log.readRecords(key, options)),
     head: (key) => faults.read(() => log.head(key)),
     trim: (key, firstSequence) => faults.write(() => log.trim(key, firstSequence)),
+    remove: (key, epoch) => faults.write(() => log.remove(key, epoch)),
   };
 }
 
@@ -59,6 +60,7 @@ function faultyCatalog(catalog: Catalog, faults: Faults): Catalog {
   return {
     get: (key) => faults.read(() => catalog.get(key)),
     list: (query) => faults.read(() => catalog.list(query)),
+    count: (query) => faults.read(() => catalog.count(query)),
     put: (changes) => faults.write(() => catalog.put(changes)),
   };
 }

@@ -71,6 +71,7 @@ describe("each limit refuses what is over it, and only that", () => {
       log.readRecords(long, { after: 0 }),
       log.head(long),
       log.trim(long, 1),
+      log.remove(long, 1),
     ];
     for (const call of calls) await expectLimit(call, "maxKeyBytes", 7, 8);
     await log.acquire(logKey("1234567"));

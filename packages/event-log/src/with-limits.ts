@@ -81,6 +81,11 @@ function limitLog(log: EventLog, limits: StoreLimits, write: Gate, read: Gate): 
       checkInteger("firstSequence", firstSequence);
       return write(() => log.trim(key, firstSequence));
     },
+    remove: async (key, epoch) => {
+      checkLogKey(key, limits);
+      checkInteger("epoch", epoch);
+      return write(() => log.remove(key, epoch));
+    },
   };
 }
 
@@ -93,6 +98,10 @@ function limitCatalog(catalog: Catalog, limits: StoreLimits, write: Gate, read: 
     list: async (query) => {
       checkQuery(query, limits);
       return read(() => catalog.list(query));
+    },
+    count: async (query) => {
+      checkStates(query);
+      return read(() => catalog.count(query));
     },
     put: async (changes) => {
       checkMax("maxAppendBytes", limits, checkChanges(changes, limits));
@@ -157,6 +166,10 @@ function checkEntryKey(key: CatalogKey, limits: StoreLimits): void {
 function checkQuery(query: CatalogQuery, limits: StoreLimits): void {
   checkInteger("limit", query.limit, 1);
   checkMax("maxListLength", limits, query.limit);
+  checkStates(query);
+}
+
+function checkStates(query: Pick<CatalogQuery, "states">): void {
   const states = query.states?.length ?? 0;
   if (states > maxStates) throw new LimitError("maxStates", maxStates, states);
 }

@@ -69,6 +69,18 @@ export const entryCases: readonly StoreCase[] = [
     assert.equal(await catalog.get(same[0]!), undefined);
     for (const each of same.slice(1)) assertEntries([(await catalog.get(each))!], [each]);
   }),
+  storeCase("catalog", "entries are counted by kind and state, over all namespaces", async ({ catalog }) => {
+    assert.equal(await catalog.count({ kind: "thing" }), 0);
+    await catalog.put([...put(mixture), { put: entry("other", { kind: "k", state: "s1" }) }]);
+    assert.equal(await catalog.count({ kind: "thing" }), 48);
+    assert.equal(await catalog.count({ kind: "thing", states: ["s1"] }), 16);
+    assert.equal(await catalog.count({ kind: "thing", states: ["s1", "s3", "s1", "none"] }), 32);
+    assert.equal(await catalog.count({ kind: "none", states: ["s1"] }), 0);
+    await catalog.put([{ remove: mixture[0]! }]);
+    assert.equal(await catalog.count({ kind: "thing" }), 47);
+    const states = Array.from({ length: 17 }, (_, i) => `${i}`);
+    await rejection(catalog.count({ kind: "thing", states }), LimitError);
+  }),
   storeCase("catalog", "removing what is not there is no error", async (store) => {
     await store.catalog.put([{ remove: entry("a") }]);
     await store.catalog.put([{ put: entry("a") }, { remove: entry("a") }, { remove: entry("a") }]);

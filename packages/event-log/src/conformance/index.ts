@@ -6,6 +6,7 @@ import { keyCases } from "./key-cases.ts";
 import { largeCases } from "./large-cases.ts";
 import { modelCases } from "./model-cases.ts";
 import { readCases, recordCases, waitCases } from "./read-cases.ts";
+import { removeCases } from "./remove-cases.ts";
 import type { StoreCase } from "./store-case.ts";
 import { trimCases } from "./trim-cases.ts";
 
@@ -22,6 +23,7 @@ export const storeConformance: readonly StoreCase[] = [
   ...waitCases,
   ...recordCases,
   ...trimCases,
+  ...removeCases,
   ...entryCases,
   ...listCases,
   ...keyCases,

@@ -76,6 +76,13 @@ export class ModelStore {
     return log.head;
   }
 
+  remove(id: string, epoch: number): void {
+    const log = this.#logs.get(id);
+    if (!log) return;
+    if (epoch !== log.head.epoch) throw new FencedError(logKey(id), epoch);
+    this.#logs.delete(id);
+  }
+
   head(id: string): ModelLog["head"] | undefined {
     return this.#logs.get(id)?.head;
   }
@@ -90,6 +97,12 @@ export class ModelStore {
 
   get(key: CatalogKey): CatalogEntry | undefined {
     return this.#entries.find((entry) => sameKey(entry, key));
+  }
+
+  count(kind: string, states: readonly string[] = []): number {
+    return this.#entries.filter(
+      (entry) => entry.kind === kind && (states.length === 0 || states.includes(entry.state)),
+    ).length;
   }
 
   list({ kind, namespace, parent, label, states = [], after, limit }: CatalogQuery): CatalogEntry[] {

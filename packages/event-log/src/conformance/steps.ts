@@ -17,6 +17,7 @@ export type Step =
       readonly changes: readonly Change[];
     }
   | { readonly do: "trim"; readonly log: string; readonly to: number }
+  | { readonly do: "remove"; readonly log: string; readonly epochOffset: number }
   | { readonly do: "put"; readonly changes: readonly Change[] }
   | {
       readonly do: "read" | "readRecords";
@@ -26,6 +27,7 @@ export type Step =
     }
   | { readonly do: "head"; readonly log: string }
   | { readonly do: "get"; readonly id: string }
+  | { readonly do: "count"; readonly states: readonly string[] }
   | { readonly do: "list"; readonly query: Omit<CatalogQuery, "kind">; readonly afterId?: string };
 
 interface Change {
@@ -67,6 +69,7 @@ const writeStep: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   fc.record({ do: fc.constant("trim" as const), log, to: fc.nat(60) }),
+  fc.record({ do: fc.constant("remove" as const), log, epochOffset: mostly(0, -1, 1) }),
   fc.record({ do: fc.constant("put" as const), changes }),
 );
 
@@ -79,6 +82,7 @@ const readStep: fc.Arbitrary<Step> = fc.oneof(
   }),
   fc.record({ do: fc.constant("head" as const), log }),
   fc.record({ do: fc.constant("get" as const), id: word }),
+  fc.record({ do: fc.constant("count" as const), states: fc.array(word, { maxLength: 3 }) }),
   fc.record(
     {
       do: fc.constant("list" as const),
@@ -139,6 +143,13 @@ export function execute(step: Step, scope: string, model: ModelStore, { log, cat
         () => model.trim(id, step.to),
         () => log.trim(key, step.to),
       );
+    case "remove": {
+      const epoch = (model.head(id)?.epoch ?? 1) + step.epochOffset;
+      return pair(
+        () => model.remove(id, epoch),
+        () => log.remove(key, epoch),
+      );
+    }
     case "put": {
       const scoped = step.changes.map((each) => changeOf(each, scope));
       return pair(
@@ -168,6 +179,11 @@ export function execute(step: Step, scope: string, model: ModelStore, { log, cat
         () => catalog.get(entryKey),
       );
     }
+    case "count":
+      return pair(
+        () => model.count(scope, step.states),
+        () => catalog.count({ kind: scope, states: step.states }),
+      );
     case "list": {
       const query = queryOf(step, scope);
       return pair(

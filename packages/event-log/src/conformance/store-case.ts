@@ -6,6 +6,7 @@ export type StoreCategory =
   | "read"
   | "records"
   | "trim"
+  | "remove"
   | "catalog"
   | "keys"
   | "large"

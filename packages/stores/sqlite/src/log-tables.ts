@@ -13,8 +13,8 @@ interface Log {
 /** Logs whose heads the writer remembers, so that an append need not read its log first. */
 const maxRemembered = 10_000;
 
-/** Chunks that one write drops; the caller repeats it. */
-const maxTrimmedAtOnce = 1_000;
+/** Chunks or records that one write drops; the caller repeats it. */
+const maxDroppedAtOnce = 1_000;
 
 /** Executes a write that was checked. */
 export type Effect = (bytes: ByteReader) => WriteResult;
@@ -36,6 +36,9 @@ export class LogTables {
   readonly #nthChunk: StatementSync;
   readonly #dropChunks: StatementSync;
   readonly #setFirst: StatementSync;
+  readonly #nthRecord: StatementSync;
+  readonly #dropRecords: StatementSync;
+  readonly #dropLog: StatementSync;
   readonly #logs = new Map<string, Log>();
 
   constructor(database: DatabaseSync) {
@@ -59,6 +62,11 @@ export class LogTables {
     );
     this.#dropChunks = database.prepare("DELETE FROM chunks WHERE log_no = ? AND last_sequence < ?");
     this.#setFirst = database.prepare("UPDATE logs SET first_sequence = ? WHERE log_no = ?");
+    this.#nthRecord = database.prepare(
+      "SELECT number FROM records WHERE log_no = ? ORDER BY number LIMIT 1 OFFSET ?",
+    );
+    this.#dropRecords = database.prepare("DELETE FROM records WHERE log_no = ? AND number < ?");
+    this.#dropLog = database.prepare("DELETE FROM logs WHERE log_no = ?");
   }
 
   /** Forgets what is remembered, because a transaction was rolled back. */
@@ -110,7 +118,7 @@ export class LogTables {
     return () => {
       // Beyond the head stands for "all": the last chunk stays.
       const wanted = Math.min(firstSequence, log.head.headSequence);
-      const last = this.#nthChunk.get(log.number, maxTrimmedAtOnce)?.last_sequence;
+      const last = this.#nthChunk.get(log.number, maxDroppedAtOnce)?.last_sequence;
       const unfinished = typeof last === "number" && last < wanted;
       const kept = this.#firstKept.get(log.number, unfinished ? last : wanted)?.first_sequence;
       if (typeof kept !== "number" || kept <= log.head.firstSequence) return { head: log.head };
@@ -118,6 +126,33 @@ export class LogTables {
       this.#setFirst.run(kept, log.number);
       log.head = { ...log.head, firstSequence: kept };
       return { head: log.head, unfinished };
+    };
+  }
+
+  /**
+   * Removes a log, the oldest first and only so much at once, like a trim. Its row goes with the last of it, so
+   * that nothing remains that belongs to no log.
+   */
+  remove({ key, epoch }: Write & { kind: "remove" }): Effect {
+    const log = this.#lookUp(key);
+    if (!log) return () => ({});
+    if (epoch !== log.head.epoch) throw new FencedError(key, epoch);
+    return () => {
+      const last = this.#nthChunk.get(log.number, maxDroppedAtOnce)?.last_sequence;
+      if (typeof last === "number") {
+        const kept = Number(this.#firstKept.get(log.number, last)?.first_sequence);
+        this.#dropChunks.run(log.number, last);
+        this.#setFirst.run(kept, log.number);
+        log.head = { ...log.head, firstSequence: kept };
+        return { unfinished: true };
+      }
+      const record = this.#nthRecord.get(log.number, maxDroppedAtOnce)?.number;
+      this.#dropRecords.run(log.number, typeof record === "number" ? record : Number.MAX_SAFE_INTEGER);
+      if (typeof record === "number") return { unfinished: true };
+      this.#dropChunks.run(log.number, Number.MAX_SAFE_INTEGER);
+      this.#dropLog.run(log.number);
+      this.#logs.delete(logKeyText(key));
+      return {};
     };
   }
 

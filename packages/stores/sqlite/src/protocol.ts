@@ -1,6 +1,13 @@
 // What the main thread and the two worker threads say to each other. Bytes travel beside the structure,
 // one after the other in one transferred buffer, so that structured clone sees few objects.
-import type { CatalogEntry, CatalogKey, CatalogQuery, LogHead, LogKey } from "@dragoman/event-log";
+import type {
+  CatalogCountQuery,
+  CatalogEntry,
+  CatalogKey,
+  CatalogQuery,
+  LogHead,
+  LogKey,
+} from "@dragoman/event-log";
 
 /** What a worker needs to open the data. */
 export interface WorkerSetup {
@@ -32,6 +39,7 @@ export type Write =
       readonly length: number;
     }
   | { readonly kind: "trim"; readonly key: LogKey; readonly firstSequence: number }
+  | { readonly kind: "remove"; readonly key: LogKey; readonly epoch: number }
   | { readonly kind: "put"; readonly catalog: readonly WireChange[]; readonly length: number };
 
 /** Writes that go into one transaction. */
@@ -67,11 +75,13 @@ export type Read =
       readonly maxBytes: number;
     }
   | { readonly kind: "get"; readonly key: CatalogKey }
-  | { readonly kind: "list"; readonly query: CatalogQuery };
+  | { readonly kind: "list"; readonly query: CatalogQuery }
+  | { readonly kind: "count"; readonly query: CatalogCountQuery };
 
 /** What was read. Lengths are those of the items in `bytes`. */
 export type ReadResult =
   | { readonly head: LogHead | undefined }
+  | { readonly count: number }
   | {
       readonly head: LogHead;
       /** First sequence, last sequence and length of each chunk, or the length of each record, flat. */

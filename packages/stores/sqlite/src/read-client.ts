@@ -1,4 +1,5 @@
 import type {
+  CatalogCountQuery,
   CatalogEntry,
   CatalogKey,
   CatalogQuery,
@@ -57,6 +58,12 @@ export class ReadClient {
 
   async list(query: CatalogQuery): Promise<CatalogEntry[]> {
     return entriesOf(await this.#ask({ kind: "list", query }));
+  }
+
+  async count({ kind, states = [] }: CatalogCountQuery): Promise<number> {
+    const result = await this.#ask({ kind: "count", query: { kind, states } });
+    if (!("count" in result)) throw new Error("the reader answered something else");
+    return result.count;
   }
 
   async #page(kind: "events" | "records", { namespace, id }: LogKey, after: number, maxBytes: number) {

@@ -93,6 +93,7 @@ export class SqliteStore implements Store {
       },
       head: async (key) => this.#read(() => this.#reads.head(key)),
       trim: async (key, firstSequence) => this.#trim(key, firstSequence),
+      remove: async (key, epoch) => this.#remove(key, epoch),
     };
   }
 
@@ -100,6 +101,7 @@ export class SqliteStore implements Store {
     return {
       get: async (key) => this.#read(() => this.#reads.get(key)),
       list: async (query) => this.#read(() => this.#reads.list(query)),
+      count: async (query) => this.#read(() => this.#reads.count(query)),
       put: async (changes) => {
         const { write, parts } = packPut(changes);
         await this.#write(write, parts);
@@ -112,6 +114,12 @@ export class SqliteStore implements Store {
       const { head, unfinished } = await this.#write({ kind: "trim", key: { namespace, id }, firstSequence });
       if (!unfinished) return known(head);
     }
+  }
+
+  async #remove({ namespace, id }: LogKey, epoch: number): Promise<void> {
+    const key = { namespace, id };
+    while ((await this.#write({ kind: "remove", key, epoch })).unfinished);
+    this.#waits.wake(logKeyText(key));
   }
 
   async #write(write: Write, parts: readonly Uint8Array[] = []): Promise<WriteResult> {

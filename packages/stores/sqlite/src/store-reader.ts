@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import {
+  type CatalogCountQuery,
   type CatalogEntry,
   type CatalogKey,
   type CatalogQuery,
@@ -55,6 +56,8 @@ export class StoreReader {
         return this.#get(read.key);
       case "list":
         return this.#list(read.query);
+      case "count":
+        return this.#count(read.query);
     }
   }
 
@@ -89,13 +92,24 @@ export class StoreReader {
 
   #list(query: CatalogQuery): ReadResult {
     const { sql, values } = listStatement(query);
-    let statement = this.#lists.get(sql);
-    if (!statement) {
-      if (this.#lists.size >= maxListStatements) this.#lists.clear();
-      statement = this.#database.prepare(sql);
-      this.#lists.set(sql, statement);
-    }
-    return entriesOf(takePage(statement.iterate(...values), "value", maxListBytes));
+    return entriesOf(takePage(this.#statement(sql).iterate(...values), "value", maxListBytes));
+  }
+
+  #statement(sql: string): StatementSync {
+    const known = this.#lists.get(sql);
+    if (known) return known;
+    if (this.#lists.size >= maxListStatements) this.#lists.clear();
+    const statement = this.#database.prepare(sql);
+    this.#lists.set(sql, statement);
+    return statement;
+  }
+
+  /** Counts in the index alone. */
+  #count({ kind, states = [] }: CatalogCountQuery): ReadResult {
+    const wanted = [...new Set(states)];
+    const inStates = wanted.length > 0 ? ` AND state IN (${wanted.map(() => "?").join(", ")})` : "";
+    const sql = `SELECT count(*) AS count FROM catalog INDEXED BY catalog_by_state WHERE kind = ?${inStates}`;
+    return { count: Number(this.#statement(sql).get(kind, ...wanted)?.count) };
   }
 
   /** Lets several statements see the same state, whatever is committed meanwhile. */

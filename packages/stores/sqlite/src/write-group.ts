@@ -82,6 +82,8 @@ export class GroupWriter {
         return this.#logs.acquire(write);
       case "trim":
         return this.#logs.trim(write);
+      case "remove":
+        return this.#logs.remove(write);
       case "put":
         return (bytes) => {
           this.#catalog.apply(write.catalog, bytes);
