@@ -22,8 +22,11 @@ describe.each(readdirSync(folder).filter((name) => name.endsWith(".md")))("the g
   const examples = examplesIn(page).filter((path) => !servers.includes(path));
 
   // One after another: later ones read what earlier ones left.
+  // The command line from its sources: what builds it first is tested with the read-me.
+  const commandLine = `"${process.execPath}" --conditions=source apps/server/src/main.ts`;
   test.runIf(commands.length > 0).each(commands)("%s", { timeout: timeoutMs }, async (command) => {
-    const { code, stdout, stderr } = await runLine(command, server.url);
+    const line = command.replaceAll("npm run --silent dragoman --", commandLine);
+    const { code, stdout, stderr } = await runLine(line, server.url);
     expect(code, stderr).toBe(0);
     expect(stdout).not.toBe("");
   });

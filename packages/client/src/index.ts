@@ -22,6 +22,7 @@ export {
 export { type AgentClientOptions, createAgentClient } from "./fetch-agent-client.ts";
 export { createFetchClient } from "./fetch-client.ts";
 export type { HeaderSource } from "./headers.ts";
+export { fromStatePatch, fromValue, toStatePatch, toValue } from "./json-value.ts";
 export type { ResumingStream } from "./resuming-stream.ts";
 export { type AnyTransport, observeRun, observeSession, runAgent } from "./run-agent.ts";
 export type { AttachModeName, RunInput, StartOptions } from "./run-request.ts";

@@ -2,6 +2,7 @@ import { type Client, createClient, type Transport } from "@connectrpc/connect";
 import { AgentService } from "@dragoman/contract/agent/v1/agent_service_pb";
 import { AGUIService } from "@dragoman/contract/agent/v1/agui_service_pb";
 import { LiveService } from "@dragoman/contract/agent/v1/live_service_pb";
+import { Health } from "@dragoman/contract/grpc/health/v1/health_pb";
 import { AgentRegistryService } from "@dragoman/contract/orchestrator/v1/agent_registry_service_pb";
 import { BatchService } from "@dragoman/contract/orchestrator/v1/batch_service_pb";
 import { ChatService } from "@dragoman/contract/orchestrator/v1/chat_service_pb";
@@ -12,7 +13,10 @@ import { SessionService } from "@dragoman/contract/orchestrator/v1/session_servi
 import { StateService } from "@dragoman/contract/orchestrator/v1/state_service_pb";
 import { ToolService } from "@dragoman/contract/orchestrator/v1/tool_service_pb";
 
-/** The services of an agent host or an orchestrator as generated. A bare host serves only `agui` and `live`. */
+/**
+ * The services of an agent host or an orchestrator as generated. A bare host serves only `agui`, `live` and
+ * `health`.
+ */
 export interface TypedClients {
   readonly agui: Client<typeof AGUIService>;
   readonly loop: Client<typeof AgentService>;
@@ -26,6 +30,7 @@ export interface TypedClients {
   readonly batches: Client<typeof BatchService>;
   readonly events: Client<typeof EventService>;
   readonly agentRegistry: Client<typeof AgentRegistryService>;
+  readonly health: Client<typeof Health>;
 }
 
 /** Makes the typed clients over a transport. */
@@ -43,5 +48,6 @@ export function typedClients(transport: Transport): TypedClients {
     batches: createClient(BatchService, transport),
     events: createClient(EventService, transport),
     agentRegistry: createClient(AgentRegistryService, transport),
+    health: createClient(Health, transport),
   };
 }

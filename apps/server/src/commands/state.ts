@@ -1,7 +1,5 @@
-import { fromJson, type JsonValue, toJson } from "@bufbuild/protobuf";
-import { type Value, ValueSchema } from "@bufbuild/protobuf/wkt";
-import { applyPatch, type Json, patchOperationFromMessage, patchOperationToMessage } from "@dragoman/agui";
-import type { AgentClient } from "@dragoman/client";
+import { applyPatch, type Json } from "@dragoman/agui";
+import { type AgentClient, fromStatePatch, fromValue, toStatePatch, toValue } from "@dragoman/client";
 import type { UpdateStateRequest } from "@dragoman/contract/orchestrator/v1/state_service_pb";
 import type { Command } from "commander";
 import { type ClientFlags, withClient, withClientFlags } from "../client/connect.ts";
@@ -52,7 +50,7 @@ function addReads(state: Command): void {
   withClientFlags(get).action(async (sessionId: string, keys: string[], flags: StateFlags) => {
     process.exitCode = await withClient(flags, async (client) => {
       const { state: value, revision } = await client.state.getState({ sessionId, keys: checkKeys(keys) });
-      print(processTerminal(), flags, jsonOf(value), revision);
+      print(processTerminal(), flags, fromValue(value), revision);
       return exitCodes.ok;
     });
   });
@@ -103,7 +101,7 @@ async function change(sessionId: string, wanted: Change, flags: ChangeFlags): Pr
   process.exitCode = await withClient(flags, async (client) => {
     const request = { sessionId, change: wanted, ...(ifRevision !== undefined && { ifRevision }) };
     const { state, revision } = await client.state.updateState(request);
-    print(processTerminal(), flags, jsonOf(state), revision);
+    print(processTerminal(), flags, fromValue(state), revision);
     return exitCodes.ok;
   });
 }
@@ -128,9 +126,8 @@ async function watchState(
       { sessionId, keys: [...keys] },
       { signal: stop.signal },
     )) {
-      if (item.case === "snapshot") state = jsonOf(item.value);
-      else if (item.case === "patch")
-        state = applyPatch(state, item.value.operations.map(patchOperationFromMessage));
+      if (item.case === "snapshot") state = fromValue(item.value) as Json;
+      else if (item.case === "patch") state = applyPatch(state, fromStatePatch(item.value));
       else continue;
       print(terminal, flags, state, revision);
     }
@@ -140,25 +137,18 @@ async function watchState(
   return exitCodes.ok;
 }
 
-function print(terminal: Terminal, flags: StateFlags, state: Json, revision: bigint): void {
+function print(terminal: Terminal, flags: StateFlags, state: unknown, revision: bigint): void {
   if (flags.json) terminal.out(`${JSON.stringify({ revision: Number(revision), state })}\n`);
   else terminal.out(`${JSON.stringify(state, undefined, 2)}\n`);
 }
 
 function patchOf(operations: readonly unknown[]): Change {
   try {
-    return {
-      case: "patch",
-      value: { $typeName: "orchestrator.v1.StatePatch", operations: read(operations) },
-    };
+    return { case: "patch", value: toStatePatch(operations as never) };
   } catch (error) {
     const why = error instanceof Error ? error.message : "it cannot be read";
     throw new UsageError(`<operations> is no JSON Patch: ${why}`);
   }
-}
-
-function read(operations: readonly unknown[]) {
-  return operations.map((operation) => patchOperationToMessage(operation as never));
 }
 
 function checkKeys(keys: readonly string[]): string[] {
@@ -180,12 +170,4 @@ function readJson(name: string, text: string): Json {
 function revisionOf(text: string): bigint {
   if (/^\d{1,15}$/.test(text)) return BigInt(text);
   throw new UsageError(`--if-revision takes a whole number from 0, not ${JSON.stringify(text)}.`);
-}
-
-function toValue(json: Json): Value {
-  return fromJson(ValueSchema, json as JsonValue);
-}
-
-function jsonOf(value: Value | undefined): Json {
-  return value === undefined ? null : (toJson(ValueSchema, value) as Json);
 }
