@@ -1,5 +1,6 @@
 import type { AgentCapabilities, AguiEvent, RunAgentInput } from "@dragoman/agui";
 import type { LiveInput } from "./live-inputs.ts";
+import type { Spawn } from "./spawn.ts";
 
 /** An event with the bytes it came in, so that a host need not encode it again and loses no unknown field. */
 export interface EncodedEvent {
@@ -24,6 +25,11 @@ export interface RunContext {
    * comes before is not for this run.
    */
   readonly inputs?: AsyncIterable<LiveInput>;
+  /**
+   * Gives a task to another agent of the host, where the host can. The sub-agent runs in a session of its own, the
+   * run shows it to its readers, and it is cancelled when the run ends.
+   */
+  readonly spawn?: Spawn;
 }
 
 /**

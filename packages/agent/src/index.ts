@@ -10,3 +10,4 @@ export {
   type RunPipelineOptions,
 } from "./pipeline.ts";
 export { type Silence, watchSilence } from "./silence.ts";
+export type { Spawn, SpawnOptions, SpawnResult } from "./spawn.ts";

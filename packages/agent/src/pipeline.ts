@@ -51,6 +51,8 @@ export interface RunPipelineOptions {
   readonly hold?: (event: RunFinishedEvent) => boolean;
   /** Takes what came after the terminal event and was dropped. Default: nobody; it is counted anyway. */
   readonly onDropped?: (output: AgentOutput) => void;
+  /** Gives what the host has to close that the agent knows nothing of, before RUN_FINISHED. Default: nothing. */
+  readonly beforeFinish?: () => readonly AguiEvent[];
 }
 
 /**
@@ -215,6 +217,8 @@ class VerifiedPipeline implements RunPipeline {
       this.held = event;
       return;
     }
+    if (event.type === "RUN_FINISHED")
+      for (const closer of this.#options.beforeFinish?.() ?? []) this.#release(closer);
     this.#verifier.push(event);
     const bytes = event === this.#current ? this.#currentBytes : undefined;
     switch (event.type) {

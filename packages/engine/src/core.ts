@@ -1,3 +1,4 @@
+import type { RunContext } from "@dragoman/agent";
 import type { LogKey, Store } from "@dragoman/event-log";
 import type { ActiveRun } from "./active-run.ts";
 import { type Created, creationClock } from "./creation.ts";
@@ -34,6 +35,8 @@ export class EngineCore {
   readonly created: () => Created;
   /** Takes what nobody waits for. */
   readonly onError: (error: unknown) => void;
+  /** What the parts of the engine give to the agent of a run. */
+  readonly runContextParts: ((run: ActiveRun) => Partial<RunContext>)[] = [];
   readonly #closed = new AbortController();
   /** Starts that are being decided: they may have begun a run by the time they end. */
   readonly #starting = new Set<Promise<unknown>>();
@@ -54,6 +57,7 @@ export class EngineCore {
       created: this.created,
       onError: this.onError,
       closed: this.closed,
+      runContext: (run) => Object.assign({}, ...this.runContextParts.map((part) => part(run))),
     });
   }
 

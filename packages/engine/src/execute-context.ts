@@ -1,3 +1,5 @@
+import type { RunContext } from "@dragoman/agent";
+import type { ActiveRun } from "./active-run.ts";
 import type { EngineLimits } from "./limits.ts";
 
 /** What executing a run needs besides its session. */
@@ -6,6 +8,8 @@ export interface ExecuteContext {
   readonly now: () => number;
   /** Aborts when the engine gives up: nothing is retried any more. */
   readonly closed: AbortSignal;
+  /** What the agent of a run is given besides what every host gives it. */
+  readonly runContext: (run: ActiveRun) => Partial<RunContext>;
   /** Called before a run ends whose agent did not take something that it was promised an answer to. */
   readonly onUnheard?: () => Promise<void>;
 }

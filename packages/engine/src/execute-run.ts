@@ -27,6 +27,7 @@ import { RunActivities } from "./run-activities.ts";
 import type { RunPort } from "./run-port.ts";
 import { RunState } from "./run-state.ts";
 import type { Session } from "./session.ts";
+import { HostSubagents } from "./spawn/host-subagents.ts";
 import type { SessionWriter } from "./writer.ts";
 
 /**
@@ -51,9 +52,8 @@ export async function executeRun(
     const { agentId } = run.info;
     const backpressure = () => execution.backpressure();
     const { inputs } = execution;
-    await driveAgent(agent, input, { signal: run.controller.signal, agentId, inputs }, pipeline, {
-      backpressure,
-    });
+    const given = { ...context.runContext(run), signal: run.controller.signal, agentId, inputs };
+    await driveAgent(agent, input, given, pipeline, { backpressure });
   } catch (error) {
     execution.refuse(
       runErrorCodes.unstorable,
@@ -70,6 +70,7 @@ export async function executeRun(
 class Execution implements RunPort {
   readonly pipeline: RunPipeline;
   readonly inputs = new LiveInputs();
+  readonly subagents = new HostSubagents();
   readonly state: RunState;
   readonly #activities: RunActivities;
   readonly #writer: SessionWriter;
@@ -112,6 +113,7 @@ class Execution implements RunPort {
       verify: !this.#unverified,
       verifier: createVerifier({ history: session.fold.history, onWarning }),
       emit: (event, bytes) => this.#emit(event, bytes),
+      beforeFinish: () => this.subagents.closers(),
       onWarning,
     });
     run.stop = (outcome) => {
@@ -133,7 +135,10 @@ class Execution implements RunPort {
     for (const event of events) encodeWithin(event, this.#limits.eventMaxBytes, "this");
     this.#isInjecting = true;
     try {
-      for (const event of events) this.pipeline.inject(event);
+      for (const event of events) {
+        this.pipeline.inject(event);
+        this.subagents.injected(event);
+      }
     } finally {
       this.#isInjecting = false;
     }
@@ -188,6 +193,7 @@ class Execution implements RunPort {
 
   #emit(event: AguiEvent, bytes: Uint8Array | undefined): void {
     this.activity++;
+    this.subagents.emitted(event);
     if (this.#isBeginning || this.#refusal || this.#writer.failure) return;
     if (this.#unverified) {
       this.#writeAsItIs(event, bytes);

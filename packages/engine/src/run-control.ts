@@ -35,6 +35,8 @@ export interface RunControlOptions {
   readonly onError: (error: unknown) => void;
   /** Aborts when the engine gives up. */
   readonly closed: AbortSignal;
+  /** What an agent is given besides what every host gives it. */
+  readonly runContext: ExecuteContext["runContext"];
 }
 
 /** How long a start waits for the close of a connection to be noticed. */
@@ -305,8 +307,8 @@ export class RunControl {
   }
 
   executeContext(): ExecuteContext {
-    const { limits, now, closed } = this.#options;
-    return { limits, now, closed };
+    const { limits, now, closed, runContext } = this.#options;
+    return { limits, now, closed, runContext };
   }
 }
 

@@ -1,0 +1,155 @@
+import { randomUUID } from "node:crypto";
+import type { Spawn } from "@dragoman/agent";
+import { ViolationError } from "@dragoman/agui";
+import type { LogKey } from "@dragoman/event-log";
+import type { ActiveRun } from "../active-run.ts";
+import { readAnswer } from "../answer/read-answer.ts";
+import { type AttachOptions, attachToRun } from "../attachment.ts";
+import type { EngineCore, StartedInside } from "../core.ts";
+import type { StartedRun } from "../engine.ts";
+import type { RunInfo, SessionParent } from "../entries.ts";
+import { limitReached } from "../errors.ts";
+import { findRun } from "../find-run.ts";
+import { agentNotFound } from "../run-control.ts";
+import type { RunPort } from "../run-port.ts";
+import type { Session } from "../session.ts";
+import { withPort } from "../with-port.ts";
+import { runEnded, spawnTooDeep, taskIdTaken } from "./spawn-errors.ts";
+import { childKey, childRequest, type PlacedRequest, type SpawnRequest } from "./spawn-request.ts";
+import { subagentEnded, subagentStarted } from "./subagent-events.ts";
+
+/** How long a silence of a sub-agent lasts before its reader looks again whether it is still wanted. */
+const idleMs = 60_000;
+
+/**
+ * Gives tasks to sub-agents. Each runs in a session of its own; the run that delegated shows it as SUBAGENT_*
+ * events, and takes it with it when it ends.
+ */
+export class Spawns {
+  readonly #core: EngineCore;
+  /** How many sub-agents an active run has started. */
+  readonly #counts = new WeakMap<ActiveRun, number>();
+
+  constructor(core: EngineCore) {
+    this.#core = core;
+    core.runContextParts.push((run) => ({ spawn: this.#spawnFor(run) }));
+  }
+
+  /**
+   * Starts a sub-agent, or finds the one that was started by the same request, and attaches to its run. Rejects
+   * with RUN_ENDED if the parent's run is not active, SPAWN_TOO_DEEP, RUN_EXISTS if the task id means something
+   * else, and LIMIT_REACHED.
+   */
+  async start(request: SpawnRequest, attach: AttachOptions): Promise<StartedRun> {
+    const { namespace, agentId, parent } = request;
+    if (!this.#core.agents.find(agentId)) throw agentNotFound(agentId);
+    const attached = ({ session, run, joined, created }: StartedInside) => {
+      return { attachment: attachToRun(session, run, attach), joined, created };
+    };
+    if (!parent) return this.#core.startRun(childRequest({ ...request, depth: 0 }), attached);
+    const key = { namespace, id: parent.sessionId };
+    return this.#core.sessions.use(key, async (session) => {
+      const { runId } = await session.resolveRun(parent.runId);
+      const placed: PlacedRequest = {
+        ...request,
+        parent: { ...parent, runId },
+        depth: (session.info.spawnDepth ?? 0) + 1,
+      };
+      // A retry gets its answer whatever became of the parent.
+      if (await this.#exists(placed)) return this.#core.startRun(childRequest(placed), attached);
+      return withPort(session, (port) => this.#startInside(session, port, placed, attached));
+    });
+  }
+
+  async #exists(request: SpawnRequest): Promise<boolean> {
+    return (await findRun(this.#core.store.catalog, childKey(request), request.taskId)) !== undefined;
+  }
+
+  /** Starts a sub-agent of the active run, whose port this is. Two requests for the same one come after another. */
+  async #startInside<T>(
+    session: Session,
+    port: RunPort | undefined,
+    request: PlacedRequest & { readonly parent?: SessionParent },
+    then: (started: StartedInside) => T,
+  ): Promise<T> {
+    const run = session.active;
+    const runId = request.parent?.runId ?? "";
+    if (await this.#exists(request)) return this.#core.startRun(childRequest(request), then);
+    if (!port || run?.info.runId !== runId || run.info.cancelRequested)
+      throw runEnded(session.sessionId, runId);
+    this.#check(run, request.depth);
+    return this.#core.startRun(childRequest(request), async (started) => {
+      const child = started.session.liveRun(request.taskId);
+      if (child) await this.#show(session, run, started.session, child, request);
+      return then(started);
+    });
+  }
+
+  #check(run: ActiveRun, depth: number): void {
+    const { spawnDepthMax, spawnsPerRunMax } = this.#core.limits;
+    if (depth > spawnDepthMax) throw spawnTooDeep(depth, spawnDepthMax);
+    const count = this.#counts.get(run) ?? 0;
+    if (count >= spawnsPerRunMax)
+      throw limitReached("spawnsPerRunMax", spawnsPerRunMax, "the run has started too many sub-agents");
+  }
+
+  /** Ties a sub-agent to the run that delegated: shows its life there, and ends it with it. */
+  async #show(
+    session: Session,
+    run: ActiveRun,
+    childSession: Session,
+    child: ActiveRun,
+    request: SpawnRequest,
+  ): Promise<void> {
+    this.#counts.set(run, (this.#counts.get(run) ?? 0) + 1);
+    const cancelChild = () =>
+      this.#core.runs.cancel(childSession, child, "the run that delegated to it has ended");
+    void run.ended.then(cancelChild).catch(this.#core.onError);
+    const { description } = this.#core.agents.find(request.agentId)?.agent ?? {};
+    try {
+      if (!run.port) throw runEnded(session.sessionId, run.info.runId);
+      run.port.inject([subagentStarted(request, childSession.sessionId, description)]);
+      await session.flush();
+    } catch (error) {
+      await cancelChild();
+      throw error instanceof ViolationError ? taskIdTaken(session.sessionId, request.taskId) : error;
+    }
+    void child.ended
+      .then((info) => this.#showEnd(session, run, childSession, info))
+      .catch(this.#core.onError);
+  }
+
+  /** A parent that has ended has closed its sub-agents itself. */
+  async #showEnd(session: Session, run: ActiveRun, childSession: Session, info: RunInfo): Promise<void> {
+    if (run.isEnded) return;
+    const own = childSession.openInterrupts.filter(({ runId }) => runId === info.runId);
+    await withPort(session, async (port) => {
+      if (!port || session.active !== run) return;
+      port.inject([subagentEnded(info, own)]);
+      await session.flush();
+    });
+  }
+
+  /** What the agent of a run delegates with. */
+  #spawnFor({ info, controller }: ActiveRun): Spawn {
+    const { namespace, sessionId, runId, agentId: from } = info;
+    return async (agentId, task, { taskId = randomUUID(), ...about } = {}) => {
+      const parent = { sessionId, runId, agentId: from };
+      const { attachment } = await this.start(
+        { namespace, agentId, task, taskId, parent, ...about },
+        { idleMs, signal: controller.signal },
+      );
+      try {
+        const key: LogKey = { namespace, id: attachment.sessionId };
+        const { usage: _usage, ...answer } = await readAnswer(
+          attachment,
+          this.#core.limits.answerMaxBytes,
+          () => this.#core.sessions.use(key, (session) => session.resolveRun(taskId)),
+        );
+        return answer;
+      } finally {
+        attachment.close();
+      }
+    };
+  }
+}
