@@ -15,9 +15,7 @@ import { recoverRuns } from "./recovery.ts";
 import type { Session } from "./session.ts";
 import { Spawns } from "./spawn/spawns.ts";
 import type { RunRequest } from "./start-run.ts";
-import { Spawns } from "./spawn/spawns.ts";
 import { SessionStates } from "./state/session-states.ts";
-import { Surfaces } from "./surface/surfaces.ts";
 import { Surfaces } from "./surface/surfaces.ts";
 
 /** The agents that an engine can run. */

@@ -45,11 +45,8 @@ export type { SpawnRequest } from "./spawn/spawn-request.ts";
 export type { Spawns } from "./spawn/spawns.ts";
 export type { RunRequest } from "./start-run.ts";
 export type { Place, Surfaces } from "./surface/surfaces.ts";
-export type { SpawnRequest } from "./spawn/spawn-request.ts";
-export type { Spawns } from "./spawn/spawns.ts";
 export type { SessionStates, StateUpdate, StateView, UpdatedState } from "./state/session-states.ts";
 export type { StateWatch, StateWatchOptions, StateWatchResult } from "./state/state-watch.ts";
-export type { Place, Surfaces } from "./surface/surfaces.ts";
 export type {
   FunctionTool,
   ToolCall,
