@@ -11,6 +11,7 @@ import { agentNotFound, RunControl } from "./run-control.ts";
 import type { Session } from "./session.ts";
 import { Sessions } from "./sessions.ts";
 import type { RunRequest } from "./start-run.ts";
+import { ToolHost } from "./tools/tool-host.ts";
 
 /** What a started run is, for those inside the engine. */
 export interface StartedInside {
@@ -30,6 +31,7 @@ export class EngineCore {
   readonly hub = new Hub();
   readonly sessions: Sessions;
   readonly runs: RunControl;
+  readonly tools: ToolHost;
   readonly now: () => number;
   /** Gives what is made its time and its place in lists. */
   readonly created: () => Created;
@@ -50,6 +52,14 @@ export class EngineCore {
     this.now = options.now ?? Date.now;
     this.created = creationClock(this.now);
     this.onError = options.onError ?? (() => {});
+    this.tools = new ToolHost({
+      catalog: options.store.catalog,
+      limits: this.limits,
+      executors: options.toolExecutors ?? {},
+      functions: options.functions ?? [],
+      created: this.created,
+      now: this.now,
+    });
     this.runs = new RunControl({
       catalog: options.store.catalog,
       limits: this.limits,
@@ -57,6 +67,7 @@ export class EngineCore {
       created: this.created,
       onError: this.onError,
       closed: this.closed,
+      tools: this.tools,
       runContext: (run) => Object.assign({}, ...this.runContextParts.map((part) => part(run))),
     });
   }

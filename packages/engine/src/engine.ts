@@ -17,6 +17,7 @@ import { Spawns } from "./spawn/spawns.ts";
 import type { RunRequest } from "./start-run.ts";
 import { SessionStates } from "./state/session-states.ts";
 import { Surfaces } from "./surface/surfaces.ts";
+import type { FunctionTool, ToolExecutor } from "./tools/tool.ts";
 
 /** The agents that an engine can run. */
 export interface AgentSource {
@@ -28,6 +29,10 @@ export interface EngineOptions {
   readonly store: Store;
   readonly agents: AgentSource;
   readonly limits?: Partial<EngineLimits>;
+  /** What executes registered tools, by the kind that they are registered with. Default none. */
+  readonly toolExecutors?: Readonly<Record<string, ToolExecutor>>;
+  /** Functions that every session is offered as tools. Default none. */
+  readonly functions?: readonly FunctionTool[];
   /** The clock, in milliseconds since 1970. Default Date.now. */
   readonly now?: () => number;
   /** Takes what nobody waits for, such as a queued run that cannot begin or a session that cannot be recovered. */

@@ -1,6 +1,8 @@
 import type { RunContext } from "@dragoman/agent";
+import type { Tool } from "@dragoman/agui";
 import type { ActiveRun } from "./active-run.ts";
 import type { EngineLimits } from "./limits.ts";
+import type { ToolHost } from "./tools/tool-host.ts";
 
 /** What executing a run needs besides its session. */
 export interface ExecuteContext {
@@ -8,6 +10,10 @@ export interface ExecuteContext {
   readonly now: () => number;
   /** Aborts when the engine gives up: nothing is retried any more. */
   readonly closed: AbortSignal;
+  /** The tools that are registered. */
+  readonly tools: ToolHost;
+  /** The tools of the request, which are the client's. Default none. */
+  readonly ownTools?: readonly Tool[];
   /** What the agent of a run is given besides what every host gives it. */
   readonly runContext: (run: ActiveRun) => Partial<RunContext>;
   /** Called before a run ends whose agent did not take something that it was promised an answer to. */

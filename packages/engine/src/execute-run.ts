@@ -16,6 +16,7 @@ import {
   type RunFinishedEvent,
   type StateDeltaEvent,
   type StateSnapshotEvent,
+  type TokenUsage,
 } from "@dragoman/agui";
 import type { ActiveRun } from "./active-run.ts";
 import { encodeWithin } from "./encode-within.ts";
@@ -24,10 +25,12 @@ import { type Ending, finishRun } from "./finish-run.ts";
 import type { EngineLimits } from "./limits.ts";
 import { Pause } from "./pause.ts";
 import { RunActivities } from "./run-activities.ts";
-import type { RunPort } from "./run-port.ts";
 import { RunState } from "./run-state.ts";
 import type { Session } from "./session.ts";
 import { HostSubagents } from "./spawn/host-subagents.ts";
+import { nextRound, type RoundRun } from "./tools/next-round.ts";
+import { RunCalls } from "./tools/run-calls.ts";
+import { sumUsage } from "./tools/sum-usage.ts";
 import type { SessionWriter } from "./writer.ts";
 
 /**
@@ -51,9 +54,18 @@ export async function executeRun(
   try {
     const { agentId } = run.info;
     const backpressure = () => execution.backpressure();
-    const { inputs } = execution;
-    const given = { ...context.runContext(run), signal: run.controller.signal, agentId, inputs };
-    await driveAgent(agent, input, given, pipeline, { backpressure });
+    const { signal } = run.controller;
+    const { tools, ownTools = [] } = context;
+    const loop = { session, run, execution, input, ownTools, tools };
+    let next: RunAgentInput | undefined = agent.unverified
+      ? input
+      : { ...input, tools: await tools.offered(session, ownTools) };
+    for (let round = 1; next; round++) {
+      const { inputs } = execution;
+      const given = { ...context.runContext(run), signal, agentId, inputs };
+      await driveAgent(agent, next, given, pipeline, { backpressure });
+      next = await nextRound(loop, round);
+    }
   } catch (error) {
     execution.refuse(
       runErrorCodes.unstorable,
@@ -67,9 +79,10 @@ export async function executeRun(
   await finishRun(session, run, execution.ending(), context);
 }
 
-class Execution implements RunPort {
+class Execution implements RoundRun {
   readonly pipeline: RunPipeline;
-  readonly inputs = new LiveInputs();
+  readonly calls = new RunCalls();
+  inputs = new LiveInputs();
   readonly subagents = new HostSubagents();
   readonly state: RunState;
   readonly #activities: RunActivities;
@@ -78,6 +91,10 @@ class Execution implements RunPort {
   readonly #limits: EngineLimits;
   readonly #unverified: boolean;
   readonly #pause: Pause;
+  /** What the agent did not take, since it was called last. */
+  #left: readonly LiveInput[] = [];
+  /** What calls of the agent took whose end was held back. */
+  readonly #usage: TokenUsage[] = [];
   #isBeginning = false;
   /** Whether the event that is being emitted is one that others made. */
   #isInjecting = false;
@@ -113,6 +130,7 @@ class Execution implements RunPort {
       verify: !this.#unverified,
       verifier: createVerifier({ history: session.fold.history, onWarning }),
       emit: (event, bytes) => this.#emit(event, bytes),
+      hold: (event) => this.#holds(event),
       beforeFinish: () => this.subagents.closers(),
       onWarning,
     });
@@ -145,6 +163,21 @@ class Execution implements RunPort {
     return this.#writer.nextSequence - 1;
   }
 
+  /** Whether registered tools may have to be executed before the run can end. The agent reads nothing any more. */
+  #holds({ outcome }: RunFinishedEvent): boolean {
+    if ((outcome?.type ?? "success") !== "success" || !this.calls.needsHost) return false;
+    this.#left = [...this.#left, ...this.inputs.end()];
+    return true;
+  }
+
+  callAgain(held: RunFinishedEvent): void {
+    this.calls.calledAgain();
+    this.#usage.push(...(held.usage ?? []));
+    this.#left = [];
+    this.inputs = new LiveInputs();
+    this.state.given();
+  }
+
   get isPaused(): boolean {
     return this.#pause.isOn;
   }
@@ -159,7 +192,7 @@ class Execution implements RunPort {
     this.#run.stop = undefined;
     this.#run.port = undefined;
     this.#pause.set(false);
-    this.isUnheard = this.inputs.end().some((input) => isPromised(input, this.#run));
+    this.isUnheard = [...this.#left, ...this.inputs.end()].some((input) => isPromised(input, this.#run));
   }
 
   /** Ends the run with an error of the host's own. The first one counts. */
@@ -200,7 +233,7 @@ class Execution implements RunPort {
       return;
     }
     if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") {
-      this.#terminal = { event, bytes };
+      this.#terminal = this.#terminalOf(event, bytes);
       this.#run.port = undefined;
       return;
     }
@@ -218,7 +251,15 @@ class Execution implements RunPort {
 
   #writeOther(event: AguiEvent, bytes: Uint8Array | undefined): void {
     this.#activities.push(event);
+    this.calls.push(event, !this.#isInjecting);
     this.#write(event, bytes);
+  }
+
+  /** What all calls of the agent took is told with the last one. */
+  #terminalOf(event: RunFinishedEvent | RunErrorEvent, bytes: Uint8Array | undefined) {
+    if (event.type === "RUN_ERROR" || this.#usage.length === 0) return { event, bytes };
+    const usage = sumUsage([...this.#usage, ...(event.usage ?? [])]);
+    return { event: { ...event, usage }, bytes: undefined };
   }
 
   #writeState(event: StateSnapshotEvent | StateDeltaEvent, bytes: Uint8Array | undefined): void {
@@ -278,7 +319,7 @@ function armTimers(execution: Execution, limits: EngineLimits): { stop(): void }
   };
   const whole = setTimeout(() => stopWith("runTimeoutMs", "The run took longer than"), limits.runTimeoutMs);
   const idle = setInterval(() => {
-    if (execution.activity === seen && !execution.isPaused)
+    if (execution.activity === seen && !execution.isPaused && !execution.pipeline.held)
       stopWith("runIdleTimeoutMs", "The agent said nothing for");
     seen = execution.activity;
   }, limits.runIdleTimeoutMs);

@@ -9,6 +9,7 @@ import {
   type RunFinishedEvent,
   type RunStartedEvent,
   snapshotPrelude,
+  type ToolCall,
   type Verifier,
 } from "@dragoman/agui";
 import { originOf } from "./origin.ts";
@@ -105,6 +106,12 @@ export class SessionFold {
         break;
       default:
     }
+  }
+
+  /** A tool call of the history, and the subagent that made it. Do not change it. */
+  toolCall(id: string): { readonly call: ToolCall; readonly subagentRunId: string | undefined } | undefined {
+    const call = this.#reducer.toolCall(id);
+    return call && { call, subagentRunId: this.#reducer.ownerOf("toolCall", id)?.subagentRunId };
   }
 
   /** The events that close all that is open, in a legal order. */

@@ -35,6 +35,8 @@ export interface RunControlOptions {
   readonly onError: (error: unknown) => void;
   /** Aborts when the engine gives up. */
   readonly closed: AbortSignal;
+  /** The tools that are registered. */
+  readonly tools: ToolHost;
   /** What an agent is given besides what every host gives it. */
   readonly runContext: ExecuteContext["runContext"];
 }
@@ -307,8 +309,8 @@ export class RunControl {
   }
 
   executeContext(): ExecuteContext {
-    const { limits, now, closed, runContext } = this.#options;
-    return { limits, now, closed, runContext };
+    const { limits, now, closed, tools, runContext } = this.#options;
+    return { limits, now, closed, tools, runContext };
   }
 }
 

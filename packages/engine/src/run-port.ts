@@ -1,6 +1,7 @@
 import type { LiveInputs } from "@dragoman/agent";
 import type { AguiEvent } from "@dragoman/agui";
 import type { RunState } from "./run-state.ts";
+import type { RunCalls } from "./tools/run-calls.ts";
 
 /**
  * What others may do to a run while its agent works. It is there from when the agent is called until its
@@ -11,6 +12,8 @@ export interface RunPort {
   readonly inputs: LiveInputs;
   /** The shared state as of what is written, durable or not. */
   readonly state: RunState;
+  /** The tool calls of the agent, as of what is written. */
+  readonly calls: RunCalls;
   /** Whether the agent is held back. */
   readonly isPaused: boolean;
   /**

@@ -44,6 +44,11 @@ export class RunState {
     this.#revision = sequence;
   }
 
+  /** The agent is called again: it is given the state as it is. */
+  given(): void {
+    this.#known = this.#current;
+  }
+
   /** Tells the sequence of an event that {@link fromAgent} returned. */
   wrote(sequence: number): void {
     this.#revision = sequence;

@@ -1,0 +1,35 @@
+import type { ToolCallResultEvent } from "@dragoman/agui";
+import type { ToolOutcome } from "./tool.ts";
+
+/** The key of a result's metadata that tells programs why a tool failed: AG-UI has no field for it in the event. */
+const errorKey = "dragoman-tool-error";
+
+/** The result of a call as an event. A failure is in the text, for the agent, and in the metadata, for programs. */
+export function toolResultEvent(
+  toolCallId: string,
+  outcome: ToolOutcome,
+  subagentRunId?: string,
+): ToolCallResultEvent {
+  return {
+    type: "TOOL_CALL_RESULT",
+    messageId: `${toolCallId}:result`,
+    toolCallId,
+    role: "tool",
+    content: textOf(outcome),
+    ...(subagentRunId !== undefined && { subagentRunId }),
+    ...(outcome.error !== undefined && { metadata: { [errorKey]: outcome.error.toWellFormed() } }),
+  };
+}
+
+/** How many bytes a result takes. */
+export function sizeOfOutcome({ content, error = "" }: ToolOutcome): number {
+  return Buffer.byteLength(content) + Buffer.byteLength(error);
+}
+
+/** What the agent is told. */
+function textOf({ content, error }: ToolOutcome): string {
+  if (error === undefined) return content.toWellFormed();
+  const message = error === "" ? "The tool failed." : error;
+  const rest = content === "" || content === error ? "" : `\n${content}`;
+  return `Error: ${message}${rest}`.toWellFormed();
+}
