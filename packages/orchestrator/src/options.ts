@@ -2,6 +2,7 @@ import type { HandlerContext } from "@connectrpc/connect";
 import { createEgressPolicy, type EgressPolicy } from "@dragoman/egress";
 import type { DisconnectPolicy, Engine } from "@dragoman/engine";
 import type { AgentDirectory } from "./agent-directory.ts";
+import type { Batches } from "./batch/batches.ts";
 
 /** What the services of an orchestrator are made of. */
 export interface OrchestratorOptions {
@@ -19,12 +20,14 @@ export interface OrchestratorOptions {
   readonly heartbeatMs?: number;
   /** What registered agents and tools may be at. Default: public addresses only. */
   readonly egress?: EgressPolicy;
+  /** The batches of the server. Without them it has no BatchService. */
+  readonly batches?: Batches;
   /** The namespace of a caller. Default: `default` for everybody. */
   readonly namespaceOf?: (context: HandlerContext) => string;
 }
 
 /** Options with their defaults. */
-export type CompleteOptions = Required<OrchestratorOptions>;
+export type CompleteOptions = Required<Omit<OrchestratorOptions, "batches">>;
 
 /** Completes options. */
 export function completeOptions(options: OrchestratorOptions): CompleteOptions {

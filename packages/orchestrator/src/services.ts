@@ -1,11 +1,13 @@
 import type { DescService } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { AGUIService } from "@dragoman/contract/agent/v1/agui_service_pb";
+import { BatchService } from "@dragoman/contract/orchestrator/v1/batch_service_pb";
 import { EventService } from "@dragoman/contract/orchestrator/v1/event_service_pb";
 import { RunService } from "@dragoman/contract/orchestrator/v1/run_service_pb";
 import { SessionService } from "@dragoman/contract/orchestrator/v1/session_service_pb";
 import { StateService } from "@dragoman/contract/orchestrator/v1/state_service_pb";
 import { createAguiService } from "./agui-service.ts";
+import { createBatchService } from "./batch-service.ts";
 import { createEventService } from "./event-service.ts";
 import { completeOptions, type OrchestratorOptions } from "./options.ts";
 import { createRunService } from "./run-service.ts";
@@ -27,6 +29,7 @@ export function createServices(options: OrchestratorOptions): ServiceEntry[] {
     entry(SessionService, createSessionService(complete)),
     entry(EventService, createEventService(complete)),
     entry(StateService, createStateService(complete)),
+    ...(options.batches ? [entry(BatchService, createBatchService(complete, options.batches))] : []),
   ];
 }
 

@@ -7,7 +7,7 @@ import {
   StoreFullError,
   StoreInUseError,
 } from "@dragoman/event-log";
-import { createAgentDirectory, createServices, type NamedAgent } from "@dragoman/orchestrator";
+import { Batches, createAgentDirectory, createServices, type NamedAgent } from "@dragoman/orchestrator";
 import { createAguiHttpProtocol } from "@dragoman/protocol-sse";
 import { createServer, type Server, type ServerAddress } from "@dragoman/server";
 import { openSqliteStore } from "@dragoman/store-sqlite";
@@ -30,6 +30,8 @@ export interface Program {
 
 /** How long connections may take to end after their runs have. */
 const connectionGraceMs = 2_000;
+/** How long batches may take to keep how their runs ended. */
+const batchGraceMs = 2_000;
 
 /**
  * Starts everything that `dragoman serve` serves. Runs that a crash left open are ended before it listens.
@@ -48,6 +50,8 @@ export async function startProgram(
   try {
     const directory = createAgentDirectory(agents);
     const engine = await openEngine({ store, agents: directory, onError });
+    const batches = new Batches({ engine, agents: directory, catalog: store.catalog, onError });
+    void batches.recover(); // reports its errors itself, and keeps nothing else waiting
     const wires = config.rpcEnabled
       ? ["grpc", "grpc-web", "connect", "sse", "ag-ui-binary"]
       : ["sse", "ag-ui-binary"];
@@ -60,6 +64,7 @@ export async function startProgram(
       onDisconnect: config.onDisconnect,
       heartbeatMs: config.heartbeatMs,
       egress,
+      batches,
     });
     const server = createServer({
       services,
@@ -73,7 +78,7 @@ export async function startProgram(
     const address = await server.listen({ host: config.host, port: config.port });
     let closing: Promise<void> | undefined;
     const close = () => {
-      closing ??= stop(server, engine, store, config.drainMs);
+      closing ??= stop({ server, engine, batches, store, drainMs: config.drainMs });
       return closing;
     };
     return { address, agents, wires, close };
@@ -107,9 +112,19 @@ function tlsOptions({ cert, key, ca }: NonNullable<ServeConfig["tls"]>) {
   return { cert, key, ...(ca && { ca, requestCert: true, rejectUnauthorized: true }) };
 }
 
-async function stop(server: Server, engine: Engine, store: Store, drainMs: number): Promise<void> {
+interface Parts {
+  readonly server: Server;
+  readonly engine: Engine;
+  readonly batches: Batches;
+  readonly store: Store;
+  readonly drainMs: number;
+}
+
+async function stop({ server, engine, batches, store, drainMs }: Parts): Promise<void> {
   server.health.shutdown();
+  batches.beginNoMore();
   await engine.close(drainMs);
+  await batches.close(batchGraceMs);
   await server.drain({ graceMs: connectionGraceMs });
   await store.close();
 }

@@ -1,0 +1,100 @@
+import { type AgentSource, type Engine, EngineError } from "@dragoman/engine";
+import {
+  type Catalog,
+  type CatalogChange,
+  LimitError,
+  StoreClosedError,
+  StoreFailedError,
+  StoreFullError,
+} from "@dragoman/event-log";
+import type { BatchLimits } from "./limits.ts";
+
+/** What all batches of a server share. */
+export interface BatchContext {
+  readonly engine: Engine;
+  readonly agents: AgentSource;
+  readonly catalog: Catalog;
+  readonly limits: BatchLimits;
+  readonly now: () => number;
+  /** Takes what nobody waits for. */
+  readonly onError: (error: unknown) => void;
+  /** Aborts when nothing new is to begin. */
+  readonly closing: AbortSignal;
+  /** Aborts when nothing is waited for any more. */
+  readonly closed: AbortSignal;
+}
+
+/** The work on a batch stops because the server does; what is durable says where it goes on. */
+export class SuspendedError extends Error {
+  override readonly name = "SuspendedError";
+}
+
+const firstRetryMs = 50;
+const lastRetryMs = 5_000;
+
+/** Makes changes durable. If the store takes nothing, waits and tries again; throws only a SuspendedError. */
+export async function keep(context: BatchContext, changes: readonly CatalogChange[]): Promise<void> {
+  for (const delayMs of backoff()) {
+    try {
+      return await context.catalog.put(changes);
+    } catch (error) {
+      if (error instanceof StoreClosedError) throw new SuspendedError();
+      if (delayMs === firstRetryMs) context.onError(error);
+      await sleep(delayMs, context.closed);
+      if (context.closed.aborted) throw new SuspendedError();
+    }
+  }
+}
+
+/** Waits between tries, in milliseconds: longer and longer, for ever. */
+export function* backoff(): Generator<number> {
+  for (let delayMs = firstRetryMs; ; delayMs = Math.min(delayMs * 2, lastRetryMs)) yield delayMs;
+}
+
+/** Resolves after a time, or when the signal aborts. */
+export function sleep(delayMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, delayMs);
+    signal.addEventListener("abort", done);
+    if (signal.aborted) done();
+  });
+}
+
+/** What a caller is told of a store that took nothing. */
+export function refusedByStore(error: unknown): unknown {
+  if (error instanceof StoreFullError) {
+    return new EngineError(
+      "STORAGE_FULL",
+      "the store has no room: nothing was written; free space and try again",
+    );
+  }
+  if (error instanceof LimitError) {
+    const metadata = { limit: error.limit, value: String(error.max) };
+    return new EngineError(
+      "LIMIT_REACHED",
+      `the store takes no more at once (${error.limit} is ${error.max})`,
+      metadata,
+    );
+  }
+  if (error instanceof StoreFailedError) {
+    return new EngineError(
+      "STORAGE_UNAVAILABLE",
+      "the store failed: look at the server's log, and restart it",
+    );
+  }
+  if (error instanceof StoreClosedError) return shuttingDown();
+  return error;
+}
+
+/** The error for what would begin while the server stops. */
+export function shuttingDown(): EngineError {
+  return new EngineError(
+    "SHUTTING_DOWN",
+    "the server is shutting down: join the batch again when it is back",
+  );
+}
