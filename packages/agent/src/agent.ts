@@ -44,6 +44,8 @@ export interface Agent {
   readonly description?: string;
   /** The kind of adapter, such as `demo` or `llm`; `custom` if absent. */
   readonly kind?: string;
+  /** Whether it iterates `context.inputs`: it can be talked to while it works. */
+  readonly live?: boolean;
   /** Set by test agents only: events are delivered exactly as they are, nothing is checked, added or dropped. */
   readonly unverified?: boolean;
   /** What it can do. Asked when a client asks; a rejection is shown as no capabilities. */

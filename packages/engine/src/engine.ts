@@ -3,6 +3,7 @@ import type { Message } from "@dragoman/agui";
 import type { LogKey, Store } from "@dragoman/event-log";
 import { type Attachment, type AttachOptions, attachToRun, attachToSession } from "./attachment.ts";
 import { appendChange } from "./change.ts";
+import { Chats } from "./chat/chats.ts";
 import { EngineCore, newSession } from "./core.ts";
 import type { InterruptInfo, RunInfo, SessionInfo, SessionOptions } from "./entries.ts";
 import { EngineError, quote } from "./errors.ts";
@@ -82,6 +83,8 @@ export class Engine {
   readonly surfaces: Surfaces;
   /** The tasks of sub-agents. */
   readonly spawns: Spawns;
+  /** Talks with agents. */
+  readonly chats: Chats;
   readonly #core: EngineCore;
 
   /** Use {@link openEngine}. */
@@ -93,6 +96,7 @@ export class Engine {
     this.states = new SessionStates(this.#core);
     this.surfaces = new Surfaces(this.#core);
     this.spawns = new Spawns(this.#core);
+    this.chats = new Chats(this.#core);
   }
 
   /** How many runs are active. */

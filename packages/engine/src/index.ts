@@ -3,6 +3,11 @@ export type { Answer, AnswerUsage } from "./answer/answer.ts";
 export { type AnswerDelta, AnswerFold } from "./answer/answer-fold.ts";
 export { answerOf, readAnswer } from "./answer/read-answer.ts";
 export type { AttachMode, Attachment, AttachOptions } from "./attachment.ts";
+export { type ChatStatus, sameStatus } from "./chat/chat-status.ts";
+export type { ChatWatch } from "./chat/chat-watch.ts";
+export type { Chats, OpenChat, OpenChatOptions } from "./chat/chats.ts";
+export type { ChatOutcome } from "./chat/said-messages.ts";
+export type { ChatMessage } from "./chat/say-message.ts";
 export { type Created, creationClock } from "./creation.ts";
 export {
   type AgentSource,

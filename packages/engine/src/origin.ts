@@ -1,7 +1,7 @@
 import type { JsonObject, RunStartedEvent } from "@dragoman/agui";
 
 /** What changed a session outside of a run of an agent. */
-export type ChangeOrigin = "state" | "message" | "tool";
+export type ChangeOrigin = "state" | "message" | "tool" | "session";
 
 /** The key of RUN_STARTED.metadata that tells readers that no agent ran. It merges into no message. */
 const originKey = "dragoman-origin";

@@ -118,7 +118,12 @@ export async function planRun(session: Session, request: RunRequest, context: St
   return { messages, state, interrupts: await planAnswers(session, request, context) };
 }
 
-function checkHistoryLength(session: Session, history: readonly Message[], limits: EngineLimits): void {
+/** Throws LIMIT_REACHED for a history with more messages than there may be. */
+export function checkHistoryLength(
+  session: Session,
+  history: readonly Message[],
+  limits: EngineLimits,
+): void {
   const { historyMessagesMax } = limits;
   if (history.length > historyMessagesMax) {
     throw limitReached("historyMessagesMax", historyMessagesMax, "the history would have too many messages");
@@ -156,7 +161,7 @@ function resumeRecord(runId: string, resolved: ResolvedInterrupts, time: number)
  * Says that a snapshot has every activity there is, so that readers drop those that were cut. AG-UI knows no
  * such word for reasoning: where none is left, readers keep what they had.
  */
-const completeSnapshot = { "@ag-ui/client": { authoritativeActivityTypes: null } };
+export const completeSnapshot = { "@ag-ui/client": { authoritativeActivityTypes: null } };
 
 function beginning(request: RunRequest, plan: Plan): AguiEvent[] {
   const { threadId, runId, parentRunId, resume } = request.input;

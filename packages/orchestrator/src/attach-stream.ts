@@ -27,7 +27,7 @@ export async function* attachStream<Desc extends DescMessage>(
   try {
     attachment = await open();
     if (attachment.isAtIdleHead && attachment.endsWhenIdle) return;
-    yield* items(schema, context, attachment);
+    yield* attachmentItems(schema, context, attachment);
   } catch (error) {
     throw toConnectError(error);
   } finally {
@@ -35,13 +35,18 @@ export async function* attachStream<Desc extends DescMessage>(
   }
 }
 
-async function* items<Desc extends DescMessage>(
+/**
+ * Yields the items of an attachment. Where it goes on a stream that something was sent on before (`isContinued`),
+ * its first item carries no log, and silence needs no heartbeat at the beginning.
+ */
+export async function* attachmentItems<Desc extends DescMessage>(
   schema: Desc,
   context: HandlerContext,
   attachment: Attachment,
+  isContinued = false,
 ): AsyncGenerator<MessageShape<Desc>> {
   const takesBatches = context.values.get(readyBatches);
-  let logId: string | undefined = attachment.logId;
+  let logId: string | undefined = isContinued ? undefined : attachment.logId;
   const item = (fields: ItemInit): MessageShape<Desc> => {
     const message = create(schema, { ...fields, ...(logId !== undefined && { logId }) } as never);
     logId = undefined;
@@ -52,7 +57,7 @@ async function* items<Desc extends DescMessage>(
       yield item({ item: { case: "event", value: eventToMessage(event) } });
     const sequence = BigInt(attachment.prelude.sequence);
     yield item({ item: { case: "caughtUp", value: create(CaughtUpSchema, { sequence }) } });
-  } else if (attachment.isAtHead) {
+  } else if (attachment.isAtHead && !isContinued) {
     yield item(heartbeat(attachment));
   }
   for (;;) {

@@ -2,12 +2,14 @@ import type { DescService } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { AGUIService } from "@dragoman/contract/agent/v1/agui_service_pb";
 import { BatchService } from "@dragoman/contract/orchestrator/v1/batch_service_pb";
+import { ChatService } from "@dragoman/contract/orchestrator/v1/chat_service_pb";
 import { EventService } from "@dragoman/contract/orchestrator/v1/event_service_pb";
 import { RunService } from "@dragoman/contract/orchestrator/v1/run_service_pb";
 import { SessionService } from "@dragoman/contract/orchestrator/v1/session_service_pb";
 import { StateService } from "@dragoman/contract/orchestrator/v1/state_service_pb";
 import { createAguiService } from "./agui-service.ts";
 import { createBatchService } from "./batch-service.ts";
+import { createChatService } from "./chat-service.ts";
 import { createEventService } from "./event-service.ts";
 import { completeOptions, type OrchestratorOptions } from "./options.ts";
 import { createRunService } from "./run-service.ts";
@@ -30,6 +32,7 @@ export function createServices(options: OrchestratorOptions): ServiceEntry[] {
     entry(EventService, createEventService(complete)),
     entry(StateService, createStateService(complete)),
     ...(options.batches ? [entry(BatchService, createBatchService(complete, options.batches))] : []),
+    entry(ChatService, createChatService(complete)),
   ];
 }
 

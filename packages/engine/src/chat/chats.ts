@@ -1,0 +1,136 @@
+import type { Json } from "@dragoman/agui";
+import type { LogKey } from "@dragoman/event-log";
+import { type Attachment, type AttachOptions, attachToSession } from "../attachment.ts";
+import { appendChange } from "../change.ts";
+import { type EngineCore, newSession } from "../core.ts";
+import { newId } from "../new-id.ts";
+import { agentNotFound } from "../run-control.ts";
+import type { Session } from "../session.ts";
+import { withPort } from "../with-port.ts";
+import { type ChatStatus, chatStatusOf } from "./chat-status.ts";
+import { ChatWatch, ChatWatches } from "./chat-watch.ts";
+import { resetSession } from "./reset.ts";
+import type { ChatOutcome } from "./said-messages.ts";
+import { type ChatAgent, type ChatMessage, sayMessage } from "./say-message.ts";
+
+/** How a chat is opened. */
+export interface OpenChatOptions {
+  /** The agent that is to answer; empty for the one of the last run, else the default one. */
+  readonly agentId: string;
+  /** The shared state, if the chat is made. */
+  readonly initialState?: Json;
+  /** What to read first; without a mode and a place only what comes from now on. */
+  readonly attach: AttachOptions;
+}
+
+/** A chat that is open. Close both when done. */
+export interface OpenChat {
+  readonly attachment: Attachment;
+  readonly watch: ChatWatch;
+  /** Whether it was made by this call. */
+  readonly created: boolean;
+  readonly headSequence: number;
+}
+
+/** Talks with agents: sessions that take input at any time, also while a run is active. */
+export class Chats {
+  readonly #core: EngineCore;
+  readonly #watches: ChatWatches;
+
+  constructor(core: EngineCore) {
+    this.#core = core;
+    this.#watches = new ChatWatches(core.hub);
+  }
+
+  /** Opens a chat; makes it if there is none. Rejects with AGENT_NOT_FOUND, or where it takes no more input. */
+  async open(key: LogKey, { agentId, initialState, attach }: OpenChatOptions): Promise<OpenChat> {
+    this.#core.assertNotClosing();
+    if (agentId !== "") this.#agent(agentId);
+    const info = () => newSession(key, agentId, this.#core.created());
+    return this.#core.sessions.useOrCreate(key, info, async (session) => {
+      const created = session.isNew && (await session.mutex.run(() => this.#make(session, initialState)));
+      session.assertOpen();
+      const { headSequence } = session;
+      const isFromNow = attach.after === undefined && (attach.mode ?? "default") === "default";
+      const place = isFromNow ? { ...attach, after: headSequence } : attach;
+      const attachment = attachToSession(session, place, true);
+      return { attachment, watch: new ChatWatch(session, this.#watches), created, headSequence };
+    });
+  }
+
+  /** Says something; makes the chat if there is none. */
+  async say(key: LogKey, said: ChatMessage): Promise<ChatOutcome> {
+    if (said.agentId !== "") this.#agent(said.agentId);
+    const info = () => newSession(key, said.agentId, this.#core.created());
+    return this.#core.whileOpen(() =>
+      this.#core.sessions.useOrCreate(key, info, (session) =>
+        session.mutex.run(() => {
+          const agent = this.#agent(said.agentId || session.info.agentId);
+          return sayMessage(this.#core, session, said, agent);
+        }),
+      ),
+    );
+  }
+
+  /** Holds the active run back, or lets it go on. Without one nothing happens. */
+  setPaused(key: LogKey, isPaused: boolean): Promise<ChatOutcome> {
+    return this.#core.sessions.use(key, (session) => {
+      session.assertOpen();
+      return withPort(session, (port) => {
+        const runId = session.active?.info.runId ?? "";
+        if (port && port.isPaused !== isPaused) port.setPaused(isPaused);
+        return done(session, runId);
+      });
+    });
+  }
+
+  /** Ends the active run as cancelled; the intent is durable when this resolves. Those that wait begin. */
+  cancel(key: LogKey): Promise<ChatOutcome> {
+    return this.#core.sessions.use(key, async (session) => {
+      session.assertOpen();
+      const { active } = session;
+      if (active) await this.#core.runs.cancel(session, active, "asked by a client");
+      return done(session, active?.info.runId ?? "");
+    });
+  }
+
+  /** Cancels what runs and what waits, and empties the history, the state and the inbox. */
+  reset(key: LogKey): Promise<ChatOutcome> {
+    return this.#core.whileOpen(() =>
+      this.#core.sessions.use(key, async (session) => {
+        session.assertOpen();
+        await resetSession(this.#core, session);
+        return done(session, "");
+      }),
+    );
+  }
+
+  /** Says where a chat stands. */
+  status(key: LogKey): Promise<ChatStatus & { readonly logId: string }> {
+    return this.#core.sessions.use(key, (session) => {
+      return { ...chatStatusOf(session), logId: session.logId };
+    });
+  }
+
+  #agent(agentId: string): ChatAgent {
+    const found = this.#core.agents.find(agentId);
+    if (!found) throw agentNotFound(agentId);
+    return found;
+  }
+
+  /** Makes a session durable that is not yet; returns whether it was new. */
+  async #make(session: Session, initialState: Json | undefined): Promise<boolean> {
+    if (!session.isNew) return false;
+    if (initialState === undefined) await session.saveInfo();
+    else {
+      const events = [{ type: "STATE_SNAPSHOT" as const, snapshot: initialState }];
+      const change = { runId: newId(), origin: "state", events } as const;
+      await session.writing(() => appendChange(session, change, this.#core.created()));
+    }
+    return true;
+  }
+}
+
+function done(session: Session, runId: string): ChatOutcome {
+  return { disposition: "done", runId, afterSequence: session.headSequence };
+}
