@@ -4,6 +4,7 @@ import { AGUIService } from "@dragoman/contract/agent/v1/agui_service_pb";
 import { BatchService } from "@dragoman/contract/orchestrator/v1/batch_service_pb";
 import { ChatService } from "@dragoman/contract/orchestrator/v1/chat_service_pb";
 import { EventService } from "@dragoman/contract/orchestrator/v1/event_service_pb";
+import { HumanInLoopService } from "@dragoman/contract/orchestrator/v1/human_in_loop_service_pb";
 import { RunService } from "@dragoman/contract/orchestrator/v1/run_service_pb";
 import { SessionService } from "@dragoman/contract/orchestrator/v1/session_service_pb";
 import { StateService } from "@dragoman/contract/orchestrator/v1/state_service_pb";
@@ -11,6 +12,7 @@ import { createAguiService } from "./agui-service.ts";
 import { createBatchService } from "./batch-service.ts";
 import { createChatService } from "./chat-service.ts";
 import { createEventService } from "./event-service.ts";
+import { createHumanInLoopService } from "./human-in-loop-service.ts";
 import { completeOptions, type OrchestratorOptions } from "./options.ts";
 import { createRunService } from "./run-service.ts";
 import { createSessionService } from "./session-service.ts";
@@ -29,6 +31,7 @@ export function createServices(options: OrchestratorOptions): ServiceEntry[] {
     entry(AGUIService, createAguiService(complete)),
     entry(RunService, createRunService(complete)),
     entry(SessionService, createSessionService(complete)),
+    entry(HumanInLoopService, createHumanInLoopService(complete)),
     entry(EventService, createEventService(complete)),
     entry(StateService, createStateService(complete)),
     ...(options.batches ? [entry(BatchService, createBatchService(complete, options.batches))] : []),

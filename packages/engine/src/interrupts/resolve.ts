@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { ResumeEntry, RunAgentInput } from "@dragoman/agui";
 import type { LogKey } from "@dragoman/event-log";
 import type { EngineCore } from "../core.ts";
+import { encodeWithin } from "../encode-within.ts";
 import type { InterruptInfo } from "../entries.ts";
 import { EngineError, quote, runNotFound } from "../errors.ts";
 import { agentNotFound } from "../run-control.ts";
@@ -61,12 +62,13 @@ async function resolveIn(core: EngineCore, session: Session, request: ResolveReq
   const asked = await interruptedInput(session, info.runId);
   checkAnswer(info, answer, knownTools(session, asked.input.tools ?? []), core.now());
   const others = openOf(session, info.runId).filter(({ interrupt }) => interrupt.id !== interruptId);
-  const earlier = others.length > 0 ? [] : await decidedBeside(catalog, session.key, [info]);
+  const earlier = await decidedBeside(catalog, session.key, [info]);
+  const answers = [...earlier.flatMap((one) => (one.answer ? [one.answer] : [])), answer];
+  checkFits(info, answers, others, core.limits.eventMaxBytes);
   if (others.length > 0 || !goesOn(earlier, info, answer, core.now())) {
     await decide(session, info, answer, core.now());
   } else {
-    const before = earlier.flatMap((one) => (one.answer ? [one.answer] : []));
-    await startResumed(core, session, asked, [...before, answer]);
+    await startResumed(core, session, asked, answers);
   }
   const decided = await getInterrupt(catalog, session.key, info.runId, interruptId);
   return { info: decided ?? info, open: openOf(session, info.runId) };
@@ -119,6 +121,26 @@ function goesOn(earlier: readonly InterruptInfo[], info: InterruptInfo, answer: 
     ({ interrupt, answer: given, decideTime = 0 }) =>
       given?.status !== "cancelled" || !isExpired(interrupt, decideTime),
   );
+}
+
+/** All answers of a run go into one event: each must leave room for the others, which can at least be cancelled. */
+function checkFits(
+  { interrupt, sessionId: threadId, runId }: InterruptInfo,
+  answers: readonly ResumeEntry[],
+  others: readonly InterruptInfo[],
+  eventMaxBytes: number,
+): void {
+  const rest = others.map((one): ResumeEntry => ({ interruptId: one.interrupt.id, status: "cancelled" }));
+  const ids = { threadId, runId: resumedRunId(threadId, runId), parentRunId: runId };
+  const input = { ...ids, messages: [], resume: [...answers, ...rest] };
+  try {
+    const event = { type: "RUN_STARTED", ...ids, protocolVersion: "1.0", input } as const;
+    encodeWithin(event, eventMaxBytes, `the answer to ${quote(interrupt.id)}`);
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.reason !== "INVALID_INPUT") throw error;
+    const metadata = { interrupt_id: interrupt.id, path: "" };
+    throw new EngineError("INVALID_INTERRUPT_PAYLOAD", error.message, metadata);
+  }
 }
 
 async function decide(
