@@ -1,5 +1,6 @@
 import type { DescService } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
+import { AgentService } from "@dragoman/contract/agent/v1/agent_service_pb";
 import { AGUIService } from "@dragoman/contract/agent/v1/agui_service_pb";
 import { BatchService } from "@dragoman/contract/orchestrator/v1/batch_service_pb";
 import { ChatService } from "@dragoman/contract/orchestrator/v1/chat_service_pb";
@@ -8,6 +9,7 @@ import { HumanInLoopService } from "@dragoman/contract/orchestrator/v1/human_in_
 import { RunService } from "@dragoman/contract/orchestrator/v1/run_service_pb";
 import { SessionService } from "@dragoman/contract/orchestrator/v1/session_service_pb";
 import { StateService } from "@dragoman/contract/orchestrator/v1/state_service_pb";
+import { createAgentService } from "./agent-service.ts";
 import { createAguiService } from "./agui-service.ts";
 import { createBatchService } from "./batch-service.ts";
 import { createChatService } from "./chat-service.ts";
@@ -29,6 +31,7 @@ export function createServices(options: OrchestratorOptions): ServiceEntry[] {
   const complete = completeOptions(options);
   return [
     entry(AGUIService, createAguiService(complete)),
+    entry(AgentService, createAgentService(complete)),
     entry(RunService, createRunService(complete)),
     entry(SessionService, createSessionService(complete)),
     entry(HumanInLoopService, createHumanInLoopService(complete)),

@@ -69,6 +69,9 @@ export function sessionMessage(info: SessionInfo): Session {
     messageCount: BigInt(info.messageCount),
     title: info.title,
     ...(info.options && { options: sessionOptions(info.options) }),
+    parentSessionId: info.parent?.sessionId ?? "",
+    parentRunId: info.parent?.runId ?? "",
+    spawnDepth: info.spawnDepth ?? 0,
     ...(info.endTime !== undefined && { endTime: timestampFromMs(info.endTime) }),
   });
 }

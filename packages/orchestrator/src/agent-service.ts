@@ -1,0 +1,105 @@
+import { timestampNow } from "@bufbuild/protobuf/wkt";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import type {
+  AgentService,
+  RunAgentLoopRequest,
+  SpawnAgentRequest,
+} from "@dragoman/contract/agent/v1/agent_service_pb";
+import {
+  type Answer,
+  type Attachment,
+  EngineError,
+  newId,
+  type RunInfo,
+  readAnswer,
+  type SpawnRequest,
+} from "@dragoman/engine";
+import { mapErrors } from "./errors.ts";
+import { answerMessage } from "./loop/answer-message.ts";
+import { startLoop } from "./loop/start-loop.ts";
+import { streamLoop } from "./loop/stream-loop.ts";
+import { durationOf } from "./loop/tool-calls.ts";
+import type { CompleteOptions } from "./options.ts";
+
+/** Serves agent.v1.AgentService on an engine. */
+export function createAgentService(options: CompleteOptions): ServiceImpl<typeof AgentService> {
+  const maxBytes = options.engine.limits.answerMaxBytes;
+  return {
+    runAgentLoop: (request, context) => mapErrors(() => runAgentLoop(request, context, options)),
+    runAgentLoopStream: (request, context) =>
+      streamLoop(() => startLoop(request, context, options), {
+        maxBytes,
+        getRun: (attachment) => getRun(attachment, context, options),
+      }),
+    spawnAgent: (request, context) => mapErrors(() => spawnAgent(request, context, options)),
+    healthCheck: () => ({ status: "ok", timestamp: timestampNow() }),
+  };
+}
+
+async function runAgentLoop(request: RunAgentLoopRequest, context: HandlerContext, options: CompleteOptions) {
+  const { attachment } = await startLoop(request, context, options);
+  return answerMessage(await wait(attachment, context, options));
+}
+
+async function spawnAgent(request: SpawnAgentRequest, context: HandlerContext, options: CompleteOptions) {
+  const { engine, heartbeatMs } = options;
+  const attach = { idleMs: heartbeatMs, signal: context.signal };
+  const { attachment } = await engine.spawns.start(spawnRequest(request, context, options), attach);
+  const { runId: taskId, sessionId, ...answer } = answerMessage(await wait(attachment, context, options));
+  const {
+    agentId: targetAgentId,
+    createTime,
+    endTime = createTime,
+  } = await getRun(attachment, context, options);
+  return { ...answer, taskId, sessionId, targetAgentId, duration: durationOf(endTime - createTime) };
+}
+
+function spawnRequest(
+  request: SpawnAgentRequest,
+  context: HandlerContext,
+  { namespaceOf }: CompleteOptions,
+): SpawnRequest {
+  const { uid, task, targetAgentId, taskId, parentSessionId, parentRunId, parentAgentId } = request;
+  if (parentSessionId === "" && parentRunId !== "") {
+    throw new EngineError(
+      "INVALID_REQUEST",
+      "parent_run_id needs parent_session_id: run ids are unique only within a session",
+      { field: "parent_session_id" },
+    );
+  }
+  const parent = {
+    sessionId: parentSessionId,
+    runId: parentRunId,
+    ...(parentAgentId && { agentId: parentAgentId }),
+  };
+  return {
+    namespace: namespaceOf(context),
+    uid,
+    agentId: targetAgentId,
+    task,
+    taskId: taskId || newId(),
+    ...(parentSessionId && { parent }),
+  };
+}
+
+/** Waits for the answer of a run. The run does not depend on who waits. */
+async function wait(
+  attachment: Attachment,
+  context: HandlerContext,
+  options: CompleteOptions,
+): Promise<Answer> {
+  try {
+    const { answerMaxBytes } = options.engine.limits;
+    return await readAnswer(attachment, answerMaxBytes, () => getRun(attachment, context, options));
+  } finally {
+    attachment.close();
+  }
+}
+
+function getRun(
+  { sessionId, runId }: Attachment,
+  context: HandlerContext,
+  { engine, namespaceOf }: CompleteOptions,
+): Promise<RunInfo> {
+  return engine.getRun({ namespace: namespaceOf(context), id: sessionId }, runId);
+}
