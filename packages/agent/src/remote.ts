@@ -1,9 +1,11 @@
+import type { LookupFunction } from "node:net";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type AgentCapabilities, capabilitiesFromMessage, type RunAgentInput } from "@dragoman/agui";
 import { type ClientEvent, errorReasonOf, type HeaderSource, type RunStream } from "@dragoman/client";
 import { createAgentClient, type NodeAgentClientOptions, type TlsOptions } from "@dragoman/client/node";
 import type { Agent, EncodedEvent, RunContext } from "./agent.ts";
 import { AgentError, AgentUnavailableError, runErrorCodes } from "./errors.ts";
+import { isUnimplemented, whyNotServing } from "./remote-health.ts";
 
 export { AgentError, AgentUnavailableError } from "./errors.ts";
 
@@ -25,10 +27,31 @@ export interface RemoteAgentOptions {
   readonly description?: string;
   /** A stream on which nothing comes for so long, not even a heartbeat, is lost, in milliseconds. Default 45,000. */
   readonly heartbeatTimeoutMs?: number;
+  /** How often a connection that cannot be made is tried again before a run fails. Default 2. */
+  readonly maxStartAttempts?: number;
+  /** Finds the addresses of the host, in place of `dns.lookup`; see NodeAgentClientOptions. */
+  readonly lookup?: LookupFunction;
+}
+
+/** What a host says about an agent. */
+export interface AgentDescription {
+  /** What it is for, in a sentence. */
+  readonly description: string;
+  readonly capabilities: AgentCapabilities;
 }
 
 /** An agent that runs elsewhere. Close it to end its connections. */
 export interface RemoteAgent extends Agent {
+  /**
+   * Asks the host whether it takes runs, by AGUIService, else by grpc.health.v1; a host that has neither does if it
+   * answers. Throws AgentUnavailableError, which says why it does not.
+   */
+  checkHealth(signal: AbortSignal): Promise<void>;
+  /**
+   * Asks the host about the agent; undefined if it does not tell. Throws AgentError where it has no such agent, and
+   * AgentUnavailableError.
+   */
+  describe(signal: AbortSignal): Promise<AgentDescription | undefined>;
   close(): void;
 }
 
@@ -40,14 +63,26 @@ export interface RemoteAgent extends Agent {
  * reached or is lost, and AgentError with its reason if it refuses the run.
  */
 export function remoteAgent(options: RemoteAgentOptions): RemoteAgent {
-  const { target, agentId = "", heartbeatTimeoutMs, protocol, httpVersion, headers, tls } = options;
+  const { target, agentId = "", heartbeatTimeoutMs, maxStartAttempts } = options;
+  const { protocol, httpVersion, headers, tls, lookup } = options;
   const client = createAgentClient({
     baseUrl: urlOf(target, tls),
     ...(protocol !== undefined && { protocol }),
     ...(httpVersion !== undefined && { httpVersion }),
     ...(headers !== undefined && { headers }),
     ...(tls !== undefined && { tls }),
+    ...(lookup !== undefined && { lookup }),
   });
+  async function describe(signal: AbortSignal): Promise<AgentDescription | undefined> {
+    try {
+      const { agents } = await client.agui.getServiceInfo({ agentId }, { signal });
+      const { description = "", capabilities } = agents[0] ?? {};
+      return { description, capabilities: capabilities ? capabilitiesFromMessage(capabilities) : {} };
+    } catch (error) {
+      if (isUnimplemented(error)) return undefined;
+      throw translate(error, options);
+    }
+  }
   return {
     kind: protocol ?? "grpc",
     ...(options.description !== undefined && { description: options.description }),
@@ -59,19 +94,24 @@ export function remoteAgent(options: RemoteAgentOptions): RemoteAgent {
         onDisconnect: "cancel",
         keepBytes: true,
         ...(heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs }),
+        ...(maxStartAttempts !== undefined && { maxStartAttempts }),
       });
       // `keepBytes` gives every event its bytes.
       return withErrors(stream, (error) => translate(error, options)) as AsyncIterable<EncodedEvent>;
     },
     async capabilities(signal: AbortSignal): Promise<AgentCapabilities> {
+      return (await describe(signal))?.capabilities ?? {};
+    },
+    async checkHealth(signal: AbortSignal): Promise<void> {
+      let why: string | undefined;
       try {
-        const { agents } = await client.agui.getServiceInfo({ agentId }, { signal });
-        const capabilities = agents[0]?.capabilities;
-        return capabilities === undefined ? {} : capabilitiesFromMessage(capabilities);
+        why = await whyNotServing(client, signal);
       } catch (error) {
         throw translate(error, options);
       }
+      if (why !== undefined) throw new AgentUnavailableError(`${target} takes no runs: ${why}`);
     },
+    describe,
     close: () => client.close(),
   };
 }

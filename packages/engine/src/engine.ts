@@ -104,6 +104,13 @@ export class Engine {
     return this.#core.runs.running.size;
   }
 
+  /** How many runs of an agent are active. */
+  activeRunCountOf(agentId: string): number {
+    let count = 0;
+    for (const { info } of this.#core.runs.running) if (info.agentId === agentId) count++;
+    return count;
+  }
+
   /** Starts a run, or joins it, and attaches to it from its first event unless told otherwise. */
   start(request: RunRequest, attach: AttachOptions): Promise<StartedRun> {
     return this.#core.startRun(request, ({ session, run, joined, created }) => {

@@ -2,12 +2,15 @@ import type { HandlerContext } from "@connectrpc/connect";
 import { createEgressPolicy, type EgressPolicy } from "@dragoman/egress";
 import type { DisconnectPolicy, Engine } from "@dragoman/engine";
 import type { AgentDirectory } from "./agent-directory.ts";
+import type { AgentRegistry } from "./registry/agent-registry.ts";
 import type { Batches } from "./batch/batches.ts";
 
 /** What the services of an orchestrator are made of. */
 export interface OrchestratorOptions {
   readonly engine: Engine;
   readonly agents: AgentDirectory;
+  /** What AgentRegistryService is served from, which is `agents` then. Default: it is not served. */
+  readonly registry?: AgentRegistry | undefined;
   /** The version that GetServiceInfo and HealthCheck tell. */
   readonly version: string;
   /** What an acknowledged event survives, as the store declares it. */
@@ -36,6 +39,7 @@ export function completeOptions(options: OrchestratorOptions): CompleteOptions {
     heartbeatMs: 15_000,
     egress: createEgressPolicy({ allowLoopback: false }),
     namespaceOf: () => "default",
+    registry: undefined,
     ...options,
   };
 }

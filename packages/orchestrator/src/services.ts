@@ -1,6 +1,7 @@
 import type { DescService } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { AgentService } from "@dragoman/contract/agent/v1/agent_service_pb";
+import { AgentRegistryService } from "@dragoman/contract/orchestrator/v1/agent_registry_service_pb";
 import { AGUIService } from "@dragoman/contract/agent/v1/agui_service_pb";
 import { BatchService } from "@dragoman/contract/orchestrator/v1/batch_service_pb";
 import { ChatService } from "@dragoman/contract/orchestrator/v1/chat_service_pb";
@@ -10,6 +11,7 @@ import { RunService } from "@dragoman/contract/orchestrator/v1/run_service_pb";
 import { SessionService } from "@dragoman/contract/orchestrator/v1/session_service_pb";
 import { StateService } from "@dragoman/contract/orchestrator/v1/state_service_pb";
 import { createAgentService } from "./agent-service.ts";
+import { createAgentRegistryService } from "./agent-registry-service.ts";
 import { createAguiService } from "./agui-service.ts";
 import { createBatchService } from "./batch-service.ts";
 import { createChatService } from "./chat-service.ts";
@@ -39,6 +41,9 @@ export function createServices(options: OrchestratorOptions): ServiceEntry[] {
     entry(StateService, createStateService(complete)),
     ...(options.batches ? [entry(BatchService, createBatchService(complete, options.batches))] : []),
     entry(ChatService, createChatService(complete)),
+    ...(options.registry
+      ? [entry(AgentRegistryService, createAgentRegistryService(options.registry, complete))]
+      : []),
   ];
 }
 

@@ -7,7 +7,13 @@ import {
   StoreFullError,
   StoreInUseError,
 } from "@dragoman/event-log";
-import { Batches, createAgentDirectory, createServices, type NamedAgent } from "@dragoman/orchestrator";
+import {
+  type AgentRegistry,
+  Batches,
+  createServices,
+  type NamedAgent,
+  openAgentRegistry,
+} from "@dragoman/orchestrator";
 import { createAguiHttpProtocol } from "@dragoman/protocol-sse";
 import { createServer, type Server, type ServerAddress } from "@dragoman/server";
 import { openSqliteStore } from "@dragoman/store-sqlite";
@@ -16,6 +22,7 @@ import { version } from "../version.ts";
 import { createAgents } from "./agents.ts";
 import type { ServeConfig } from "./config.ts";
 import { createEgress } from "./egress.ts";
+import { isOwnAddress, type OwnAddress } from "./own-address.ts";
 
 /** A running server. */
 export interface Program {
@@ -47,10 +54,15 @@ export async function startProgram(
   const agents = createAgents(config, environment);
   const egress = createEgress(config);
   const store = await openStore(config);
+  let registry: AgentRegistry | undefined;
   try {
-    const directory = createAgentDirectory(agents);
+    let own: OwnAddress | undefined;
+    const isOwn = (host: string, port: number) => own !== undefined && isOwnAddress(own, host, port);
+    const { catalog } = store;
+    const directory = await openAgentRegistry({ catalog, agents, egress, isOwn, onError });
+    registry = directory;
     const engine = await openEngine({ store, agents: directory, onError });
-    const batches = new Batches({ engine, agents: directory, catalog: store.catalog, onError });
+    const batches = new Batches({ engine, agents: directory, catalog, onError });
     void batches.recover(); // reports its errors itself, and keeps nothing else waiting
     const wires = config.rpcEnabled
       ? ["grpc", "grpc-web", "connect", "sse", "ag-ui-binary"]
@@ -58,6 +70,7 @@ export async function startProgram(
     const services = createServices({
       engine,
       agents: directory,
+      registry,
       version,
       durability: store.durability,
       wires,
@@ -76,13 +89,15 @@ export async function startProgram(
       ...(config.tls && { tls: tlsOptions(config.tls) }),
     });
     const address = await server.listen({ host: config.host, port: config.port });
+    own = { host: config.host, port: address.port, names: config.allowedHosts };
     let closing: Promise<void> | undefined;
     const close = () => {
-      closing ??= stop({ server, engine, batches, store, drainMs: config.drainMs });
+      closing ??= stop({ server, engine, batches, registry: directory, store, drainMs: config.drainMs });
       return closing;
     };
-    return { address, agents, wires, close };
+    return { address, agents: directory.list(), wires, close };
   } catch (error) {
+    registry?.close();
     await store.close();
     throw error;
   }
@@ -116,15 +131,17 @@ interface Parts {
   readonly server: Server;
   readonly engine: Engine;
   readonly batches: Batches;
+  readonly registry: AgentRegistry;
   readonly store: Store;
   readonly drainMs: number;
 }
 
-async function stop({ server, engine, batches, store, drainMs }: Parts): Promise<void> {
+async function stop({ server, engine, batches, registry, store, drainMs }: Parts): Promise<void> {
   server.health.shutdown();
   batches.beginNoMore();
   await engine.close(drainMs);
   await batches.close(batchGraceMs);
+  registry.close();
   await server.drain({ graceMs: connectionGraceMs });
   await store.close();
 }
