@@ -35,6 +35,8 @@ export interface RunInfo extends Created {
    * nothing that they guard was done: after a crash the run goes on.
    */
   readonly resumeRecord?: number;
+  /** Whether the server started it by itself: that nobody is connected to it does not mean that nobody wants it. */
+  readonly isUnattended?: boolean;
   /** Whether it begins before others that wait in its session. */
   readonly goesFirst?: boolean;
   readonly warningCount: number;

@@ -97,8 +97,10 @@ export class RunControl {
     const policy = request.ifActive ?? "default";
     if (policy === "queue") return true;
     if (policy === "reject") throw runIsActive(session, active.info);
-    if (policy === "default" && !(await active.isAbandoned(closeNoticeMs)))
+    if (policy === "default" && (active.info.isUnattended || !(await active.isAbandoned(closeNoticeMs))))
       throw runIsActive(session, active.info);
+    // Answers that are refused must not have ended anything.
+    if (request.input.resume?.length) await planAnswers(session, request, this.#startContext());
     if (session.active) await this.cancel(session, session.active, "another run was started");
     await session.active?.ended;
     return session.queue.length > 0;
@@ -338,6 +340,7 @@ function newRun(
     droppedEventCount: 0,
     ...(input.parentRunId !== undefined && { parentRunId: input.parentRunId }),
     ...(agent.unverified && { unverified: true }),
+    ...(request.decidesAtOnce && { isUnattended: true }),
   };
 }
 
