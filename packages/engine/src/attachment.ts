@@ -40,11 +40,12 @@ export interface Attachment {
   close(): void;
 }
 
-/** Attaches to a session: to all its runs, until it is idle, or for ever with `follow`. */
+/** Attaches to a session: to all its runs, until it is idle, or with `follow` until it is over. */
 export function attachToSession(session: Session, options: AttachOptions, follow: boolean): Attachment {
   const prelude = choosePrelude(session, options);
   const after = prelude?.sequence ?? startOf(session, options, session.firstSequence - 1);
-  const endAt = () => (follow || !session.isIdle ? undefined : session.headSequence);
+  const ends = () => (follow ? session.isOver : session.isIdle);
+  const endAt = () => (ends() ? session.headSequence : undefined);
   const reader = session.read(after, endAt, options.idleMs, options.signal);
   const held = follow ? undefined : session.active;
   held?.attach();

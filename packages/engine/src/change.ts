@@ -12,6 +12,7 @@ export interface OutsideChange {
   readonly origin: ChangeOrigin;
   readonly events: readonly AguiEvent[];
   /** What else is written in the same append. */
+  readonly records?: readonly Uint8Array[];
   readonly catalog?: readonly CatalogChange[];
 }
 
@@ -27,7 +28,7 @@ export async function appendChange(
   created: Created,
   changes: Partial<SessionInfo> = {},
 ): Promise<void> {
-  const { runId, origin, events, catalog = [] } = change;
+  const { runId, origin, events, records = [], catalog = [] } = change;
   const encoded = events.map((event) => encodeWithin(event, session.limits.eventMaxBytes, "the change"));
   const threadId = session.sessionId;
   const metadata = originMetadata(origin);
@@ -57,7 +58,7 @@ export async function appendChange(
     warningCount: 0,
     droppedEventCount: 0,
   };
-  writer.add([], [...session.entriesFor(info, changes), ...catalog]);
+  writer.add(records, [...session.entriesFor(info, changes), ...catalog]);
   await session.flush();
   session.hub.run(info);
 }

@@ -2,16 +2,19 @@ import type { RunContext } from "@dragoman/agent";
 import type { LogKey, Store } from "@dragoman/event-log";
 import type { ActiveRun } from "./active-run.ts";
 import { type Created, creationClock } from "./creation.ts";
-import type { AgentSource, EngineOptions } from "./engine.ts";
+import type { AgentSource, EngineOptions, SessionDefaults } from "./engine.ts";
 import type { RunInfo, SessionInfo } from "./entries.ts";
 import { EngineError, shuttingDown } from "./errors.ts";
 import { Hub } from "./hub.ts";
 import { completeLimits, type EngineLimits } from "./limits.ts";
 import { agentNotFound, RunControl } from "./run-control.ts";
 import type { Session } from "./session.ts";
-import { Sessions } from "./sessions.ts";
+import { Sessions, type SessionsEnvironment } from "./sessions.ts";
 import type { RunRequest } from "./start-run.ts";
 import { ToolHost } from "./tools/tool-host.ts";
+
+/** Does something after a time, in milliseconds; returns what calls it off. */
+export type Timer = (delayMs: number, task: () => void) => () => void;
 
 /** What a started run is, for those inside the engine. */
 export interface StartedInside {
@@ -33,6 +36,9 @@ export class EngineCore {
   readonly runs: RunControl;
   readonly tools: ToolHost;
   readonly now: () => number;
+  readonly timer: Timer;
+  /** How long sessions are kept after their end that do not say it; undefined for ever. */
+  readonly retentionMs: number | undefined;
   /** Gives what is made its time and its place in lists. */
   readonly created: () => Created;
   /** Takes what nobody waits for. */
@@ -48,8 +54,12 @@ export class EngineCore {
     this.store = options.store;
     this.agents = options.agents;
     this.limits = completeLimits(options.limits);
-    this.sessions = new Sessions({ store: options.store, limits: this.limits, hub: this.hub });
     this.now = options.now ?? Date.now;
+    this.timer = options.timer ?? startTimer;
+    const { store, sessionDefaults: defaults = {} } = options;
+    this.retentionMs = defaults.retentionMs;
+    const { limits, hub, now } = this;
+    this.sessions = new Sessions({ store, limits, hub, now, defaults: sessionDefaults(defaults) });
     this.created = creationClock(this.now);
     this.onError = options.onError ?? (() => {});
     this.tools = new ToolHost({
@@ -154,6 +164,20 @@ export function newSession(key: LogKey, agentId: string, created: Created): Sess
     runCount: 0,
     messageCount: 0,
     title: "",
+  };
+}
+
+function startTimer(delayMs: number, task: () => void): () => void {
+  const timer = setTimeout(task, delayMs);
+  timer.unref?.();
+  return () => clearTimeout(timer);
+}
+
+/** How sessions behave from when they are made; their retention is looked up when it is needed. */
+function sessionDefaults({ expireAfterMs, idleTimeoutMs }: SessionDefaults): SessionsEnvironment["defaults"] {
+  return {
+    ...(expireAfterMs !== undefined && { expireAfterMs }),
+    ...(idleTimeoutMs !== undefined && { idleTimeoutMs }),
   };
 }
 

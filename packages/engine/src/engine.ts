@@ -4,10 +4,12 @@ import type { LogKey, Store } from "@dragoman/event-log";
 import { type Attachment, type AttachOptions, attachToRun, attachToSession } from "./attachment.ts";
 import { appendChange } from "./change.ts";
 import { Chats } from "./chat/chats.ts";
-import { EngineCore, newSession } from "./core.ts";
+import { EngineCore, newSession, type Timer } from "./core.ts";
 import type { InterruptInfo, RunInfo, SessionInfo, SessionOptions } from "./entries.ts";
 import { EngineError, quote } from "./errors.ts";
 import { SessionEvents } from "./events/session-events.ts";
+import { checkOptions } from "./expiry/check-options.ts";
+import { SessionExpiry } from "./expiry/session-expiry.ts";
 import { Interrupts } from "./interrupts/interrupts.ts";
 import type { EngineLimits } from "./limits.ts";
 import { type ListRunsQuery, type ListSessionsQuery, listRuns, listSessions, type Page } from "./lists.ts";
@@ -26,6 +28,16 @@ export interface AgentSource {
   find(agentId: string): { readonly agentId: string; readonly agent: Agent } | undefined;
 }
 
+/** How sessions behave whose creator does not say. What is not given here is for ever. */
+export interface SessionDefaults {
+  /** How long they live, from when they are made. Of those that are made from now on. */
+  readonly expireAfterMs?: number;
+  /** How long they live without a new event. Of those that are made from now on. */
+  readonly idleTimeoutMs?: number;
+  /** How long they are kept after their end; of all that are there. */
+  readonly retentionMs?: number;
+}
+
 export interface EngineOptions {
   readonly store: Store;
   readonly agents: AgentSource;
@@ -36,6 +48,10 @@ export interface EngineOptions {
   readonly functions?: readonly FunctionTool[];
   /** The clock, in milliseconds since 1970. Default Date.now. */
   readonly now?: () => number;
+  /** What waits for deadlines by that clock. Default setTimeout. */
+  readonly timer?: Timer;
+  /** How sessions behave whose creator does not say. */
+  readonly sessionDefaults?: SessionDefaults;
   /** Takes what nobody waits for, such as a queued run that cannot begin or a session that cannot be recovered. */
   readonly onError?: (error: unknown) => void;
 }
@@ -58,6 +74,8 @@ export interface SessionView {
   readonly activeRunId: string;
   readonly openInterrupts: readonly InterruptInfo[];
   readonly stateRevision: number;
+  /** When it expires if nobody prolongs it, or when it did. */
+  readonly expireTime: number | undefined;
 }
 
 /**
@@ -86,10 +104,12 @@ export class Engine {
   /** Talks with agents. */
   readonly chats: Chats;
   readonly #core: EngineCore;
+  readonly #expiry: SessionExpiry;
 
   /** Use {@link openEngine}. */
   constructor(options: EngineOptions) {
     this.#core = new EngineCore(options);
+    this.#expiry = new SessionExpiry(this.#core);
     this.limits = this.#core.limits;
     this.events = new SessionEvents(this.#core);
     this.interrupts = new Interrupts(this.#core);
@@ -147,7 +167,10 @@ export class Engine {
 
   /** Returns a session as it stands now. */
   getSession(key: LogKey): Promise<SessionView> {
-    return this.#core.sessions.use(key, (session) => viewOf(session));
+    return this.#core.sessions.use(key, async (session) => {
+      await this.#expiry.settle(session);
+      return viewOf(session);
+    });
   }
 
   /** Returns the history as it stands now, with the sequence that it was read at. */
@@ -157,7 +180,7 @@ export class Engine {
     });
   }
 
-  /** Makes a session. Rejects with SESSION_EXISTS. */
+  /** Makes a session. Rejects with SESSION_EXISTS or LIMIT_REACHED. */
   async createSession(
     key: LogKey,
     options: SessionOptions = {},
@@ -169,6 +192,7 @@ export class Engine {
         session_id: key.id,
       });
     };
+    checkOptions(options, this.limits);
     if (await this.#core.sessions.exists(key)) throw exists();
     const info = () => ({ ...newSession(key, "", this.#core.created()), options });
     return this.#core.sessions.useOrCreate(key, info, (session) =>
@@ -185,29 +209,15 @@ export class Engine {
   }
 
   /**
-   * Ends a session: cancels its runs and takes no more. An ended one is returned as it is.
+   * Ends a session: cancels its runs and takes no more. One that is over is returned as it is.
    *
    * With `dropState` the shared state is emptied, as an event like any other.
    */
   endSession(key: LogKey, dropState = false): Promise<SessionView> {
     return this.#core.sessions.use(key, async (session) => {
-      if (session.info.state === "active") {
-        await session.mutex.run(() => session.saveInfo({ state: "ended", endTime: this.#core.now() }));
-        for (const run of [...session.queue, ...(session.active ? [session.active] : [])]) {
-          await this.#core.runs.cancel(session, run, "the session was ended");
-        }
-        await Promise.all(
-          [...session.queue, ...(session.active ? [session.active] : [])].map((run) => run.ended),
-        );
-        if (dropState) await session.mutex.run(() => this.#dropState(session));
-      }
+      await this.#expiry.end(session, dropState);
       return viewOf(session);
     });
-  }
-
-  async #dropState(session: Session): Promise<void> {
-    const events = [{ type: "STATE_SNAPSHOT" as const, snapshot: {} }];
-    await appendChange(session, { runId: newId(), origin: "state", events }, this.#core.created());
   }
 
   /** Ends a run as cancelled; the intent is durable when this resolves. An ended run is returned as it is. */
@@ -223,6 +233,7 @@ export class Engine {
 
   /** Ends or goes on with every run that a crash left open. Called once, by {@link openEngine}. */
   async recover(): Promise<void> {
+    await this.#expiry.prepare();
     await recoverRuns({
       catalog: this.#core.store.catalog,
       sessions: this.#core.sessions,
@@ -240,6 +251,7 @@ export class Engine {
         void this.#core.runs.beginInTurn(session, run, { ...queued.request, ifActive: "queue" }, agent);
       },
     });
+    this.#expiry.start();
   }
 
   /**
@@ -247,8 +259,10 @@ export class Engine {
    * that wait stay queued in the log and begin when an engine opens on it again.
    * Resolves when every run has its terminal event in the log. The store stays open.
    */
-  close(graceMs: number): Promise<void> {
-    return this.#core.close(graceMs);
+  async close(graceMs: number): Promise<void> {
+    const stopped = this.#expiry.stop();
+    await this.#core.close(graceMs);
+    await stopped;
   }
 }
 
@@ -263,5 +277,6 @@ function viewOf(session: Session): SessionView {
     activeRunId,
     openInterrupts,
     stateRevision: fold.stateRevision,
+    expireTime: session.expiry?.time ?? info.expireTime,
   };
 }

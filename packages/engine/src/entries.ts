@@ -53,12 +53,27 @@ export interface SessionInfo extends Created {
   readonly runCount: number;
   readonly messageCount: number;
   readonly title: string;
+  /** When it was ended, or found expired. */
   readonly endTime?: number;
+  /** The deadline that it missed, once it expired. */
+  readonly expireTime?: number;
+  /** What is to be done yet until it is over: its runs end, then the log says so. */
+  readonly closing?: SessionClosing | undefined;
   readonly options?: SessionOptions;
   /** The run that made it for a sub-agent. */
   readonly parent?: SessionParent;
   /** How many sub-agents deep it is; absent for sessions of clients. */
   readonly spawnDepth?: number;
+}
+
+/** Why a session is over, or about to be. */
+export type SessionEnd = "ended" | "expire_after" | "idle_timeout";
+
+/** The durable intent that a session is over. */
+export interface SessionClosing {
+  readonly why: SessionEnd;
+  /** Whether its state is dropped. */
+  readonly dropState: boolean;
 }
 
 /** The run that delegated to the agent of a session. */
@@ -77,6 +92,12 @@ export interface SessionOptions {
   readonly context?: readonly Context[];
   /** How many messages its history may have; the engine's limit holds too. */
   readonly messageCountMax?: number;
+  /** How long it lives, from when it is made. If absent, for ever. */
+  readonly expireAfterMs?: number;
+  /** How long it lives without a new event while no run is active. If absent, for ever. */
+  readonly idleTimeoutMs?: number;
+  /** How long it is kept after its end. If absent, as the engine is told. */
+  readonly retentionMs?: number;
   /** Facts of the client's own. */
   readonly metadata?: JsonObject;
 }

@@ -14,6 +14,7 @@ export {
   Engine,
   type EngineOptions,
   openEngine,
+  type SessionDefaults,
   type SessionView,
   type StartedRun,
 } from "./engine.ts";
@@ -24,6 +25,7 @@ export type { EventWatch, EventWatchOptions, EventWatchResult } from "./events/e
 export type { ReplayOptions, ReplayPage } from "./events/replay-events.ts";
 export type { SessionEvents } from "./events/session-events.ts";
 export { runErrorCodes } from "./execute-context.ts";
+export { expireTimeOf } from "./expiry/expire-time.ts";
 export { fingerprintOf } from "./fingerprint.ts";
 export type {
   InterruptFilter,
@@ -49,9 +51,10 @@ export type { HistoryMode } from "./reconcile-messages.ts";
 export type { SpawnRequest } from "./spawn/spawn-request.ts";
 export type { Spawns } from "./spawn/spawns.ts";
 export type { RunRequest } from "./start-run.ts";
-export type { Place, Surfaces } from "./surface/surfaces.ts";
 export type { SessionStates, StateUpdate, StateView, UpdatedState } from "./state/session-states.ts";
 export type { StateWatch, StateWatchOptions, StateWatchResult } from "./state/state-watch.ts";
+export type { Place, Surfaces } from "./surface/surfaces.ts";
+export type { AcceptedResult, SubmittedResult } from "./tools/submit-result.ts";
 export type {
   FunctionTool,
   ToolCall,
@@ -61,3 +64,5 @@ export type {
   ToolOutcome,
   ToolSettings,
 } from "./tools/tool.ts";
+export type { ListToolsQuery } from "./tools/tool-registry.ts";
+export type { ExecutedTool, ExecuteToolRequest, Tools } from "./tools/tools.ts";

@@ -20,6 +20,14 @@ export interface EngineLimits {
   readonly ringMaxBytes: number;
   /** Readers that one session may have at once. Default 10,000. */
   readonly readersPerSessionMax: number;
+  /** Sessions that may be active, over all namespaces; those that are over do not count. Default 1,000,000. */
+  readonly sessionsMax: number;
+  /** Bytes of the options of one session as JSON: its tools, context and metadata. Default 1 MiB. */
+  readonly sessionOptionsMaxBytes: number;
+  /** Deadlines of sessions that are held in memory; later ones are looked for in time. Default 100,000. */
+  readonly deadlinesMax: number;
+  /** Sessions that are ended by their deadlines, or removed, at once. Default 16. */
+  readonly expiriesParallelMax: number;
   /** Sessions that are kept in memory while nobody uses them. Default 1,000. */
   readonly idleSessionsMax: number;
   /** How long a run may take, in milliseconds. Default 24 hours. */
@@ -78,6 +86,10 @@ const defaults: EngineLimits = {
   pendingMaxBytes: 1024 * 1024,
   ringMaxBytes: 1024 * 1024,
   readersPerSessionMax: 10_000,
+  sessionsMax: 1_000_000,
+  sessionOptionsMaxBytes: 1024 * 1024,
+  deadlinesMax: 100_000,
+  expiriesParallelMax: 16,
   idleSessionsMax: 1_000,
   runTimeoutMs: 24 * 60 * 60 * 1000,
   runIdleTimeoutMs: 60 * 60 * 1000,

@@ -11,6 +11,8 @@ export interface ReadSource {
   /** The sequence of the last durable event. */
   readonly headSequence: number;
   readonly waiting: Set<() => void>;
+  /** Why there is nothing more to read, once it was removed. */
+  readonly failure: Error | undefined;
 }
 
 /** What a read gave: events, a silence that deserves a heartbeat, or the end. */
@@ -63,6 +65,7 @@ export class EventReader {
   async next(): Promise<ReadResult> {
     for (;;) {
       this.#signal.throwIfAborted();
+      if (this.#source.failure) throw this.#source.failure;
       const endAt = this.#endAt();
       if (endAt !== undefined && this.#cursor >= endAt) return "end";
       const batch = this.#page.shift() ?? this.#source.ring.after(this.#cursor);

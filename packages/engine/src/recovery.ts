@@ -134,7 +134,10 @@ async function recoverSession(
   const queued: QueuedRun[] = [];
   const resuming: (QueuedRun & { begun: BegunRun })[] = [];
   const lost: RunInfo[] = [];
-  for (const info of runs) {
+  // A session that is about to end calls no agent any more.
+  const isOpen = session.info.state === "active";
+  for (const run of runs) {
+    const info = isOpen ? run : { ...run, cancelRequested: true };
     if (info.state === "queued") queued.push({ info, request: await readRequest(session, info) });
     else if (info.resumeRecord === undefined || info.cancelRequested) lost.push(info);
     else {

@@ -6,6 +6,7 @@ import {
   LimitError,
   type LogHead,
   type LogKey,
+  LogNotFoundError,
   type Store,
   StoreClosedError,
   StoreFailedError,
@@ -22,7 +23,9 @@ import {
   type SessionInfo,
   sessionEntry,
 } from "./entries.ts";
-import { EngineError, limitReached, quote, runNotFound } from "./errors.ts";
+import { EngineError, limitReached, quote, runNotFound, sessionNotFound } from "./errors.ts";
+import { deadlineChanges } from "./expiry/deadline-entry.ts";
+import { type Expiry, expiryOf, sessionExpired } from "./expiry/expire-time.ts";
 import { SessionFold } from "./fold.ts";
 import type { Hub } from "./hub.ts";
 import { applyDecisions, cancellationsOf } from "./interrupts/decisions.ts";
@@ -43,6 +46,7 @@ export interface SessionEnvironment {
   readonly store: Store;
   readonly limits: EngineLimits;
   readonly hub: Hub;
+  readonly now: () => number;
 }
 
 /**
@@ -66,6 +70,8 @@ export class Session implements ReadSource {
   users = 0;
   /** Whether nothing of it is durable yet. */
   isNew = false;
+  /** Why nobody can use it any more, once it was removed. */
+  failure: EngineError | undefined;
   /** Told what became durable. */
   readonly hub: Hub;
   readonly #store: Store;
@@ -74,13 +80,17 @@ export class Session implements ReadSource {
   #writer: SessionWriter | undefined;
   #checkpointSequence: number;
   #checkpointBytes = 0;
+  readonly #now: () => number;
+  /** When the last event was appended, as far as this object saw it. */
+  #eventTime = 0;
 
-  private constructor({ store, limits, hub }: SessionEnvironment, key: LogKey, loaded: Loaded) {
+  private constructor({ store, limits, hub, now }: SessionEnvironment, key: LogKey, loaded: Loaded) {
     this.key = key;
     this.hub = hub;
     this.log = store.log;
     this.#store = store;
     this.limits = limits;
+    this.#now = now;
     this.ring = new Ring(limits.ringMaxBytes);
     this.info = loaded.info;
     this.fold = loaded.fold;
@@ -185,21 +195,50 @@ export class Session implements ReadSource {
     }
   }
 
-  /** Writes changes of the session itself. One that takes no more runs waits for no answers either. */
+  /** When the last event was appended. */
+  get activityTime(): number {
+    return Math.max(this.info.updateTime, this.#eventTime);
+  }
+
+  /** When it expires if nothing more happens in it; undefined if it does not. */
+  get expiry(): Expiry | undefined {
+    if (this.info.state !== "active") return undefined;
+    return expiryOf(this.info, this.isIdle ? this.activityTime : Math.max(this.#now(), this.activityTime));
+  }
+
+  /** Whether everything of it is said: no event will come any more. */
+  get isOver(): boolean {
+    return this.info.state !== "active" && this.info.closing === undefined && this.isIdle;
+  }
+
+  /**
+   * Writes changes of the session itself, and whatever else is to be written with them. One that takes no more
+   * runs waits for no answers either.
+   */
   async saveInfo(changes: Partial<SessionInfo> = {}): Promise<void> {
+    const { isNew } = this;
     this.info = { ...this.info, ...changes };
     const writer = await this.write();
     const { state, endTime = this.info.updateTime } = this.info;
     const closed = cancellationsOf(state === "active" ? [] : this.openInterrupts, endTime);
-    writer.add(closed.records, [{ put: sessionEntry(this.info) }, ...this.interruptEntries(closed.infos)]);
+    writer.add(closed.records, [...this.#ownEntries(changes), ...this.interruptEntries(closed.infos)]);
     await this.flush();
     applyDecisions(this, closed);
     this.notify();
-    this.hub.session(this.info);
+    if (!isNew) this.hub.session(this.info);
+  }
+
+  /** Nobody can use it any more: it was removed. Its readers are told. */
+  leave(failure: EngineError): void {
+    this.failure = failure;
+    this.notify();
   }
 
   /** Throws unless the session takes runs. */
   assertOpen(): void {
+    const { expiry } = this;
+    const missed = expiry && expiry.time <= this.#now() ? expiry.time : this.info.expireTime;
+    if (missed !== undefined) throw sessionExpired(this.sessionId, missed);
     if (this.info.state === "active") return;
     const endTime = this.info.endTime === undefined ? "" : new Date(this.info.endTime).toISOString();
     throw new EngineError(
@@ -283,7 +322,13 @@ export class Session implements ReadSource {
   /** Catalog changes for a run and, with it, the session as it is now. */
   entriesFor(run: RunInfo, changes: Partial<SessionInfo> = {}): CatalogChange[] {
     this.info = { ...this.info, updateTime: run.endTime ?? run.createTime, agentId: run.agentId, ...changes };
-    return [{ put: runEntry(run) }, { put: sessionEntry(this.info) }];
+    return [{ put: runEntry(run) }, ...this.#ownEntries(changes)];
+  }
+
+  /** The session as it is now, and its deadline where that is another one. */
+  #ownEntries(changes: Partial<SessionInfo>): CatalogChange[] {
+    const isOther = this.isNew || changes.state !== undefined || "closing" in changes;
+    return [{ put: sessionEntry(this.info) }, ...(isOther ? deadlineChanges(this.info, this.isNew) : [])];
   }
 
   /** Catalog changes that make these the known interrupts. */
@@ -317,7 +362,12 @@ export class Session implements ReadSource {
   /** Folds what the log now holds, read back from its bytes: an agent may have changed its objects since. */
   #onDurable(batch: EventBatch | undefined, head: LogHead): void {
     this.#head = head;
+    if (this.isNew) {
+      this.isNew = false;
+      this.hub.session(this.info);
+    }
     if (batch === undefined) return;
+    this.#eventTime = this.#now();
     const runId = this.fold.lastStarted?.runId ?? "";
     applyBatch(this.fold, batch);
     this.ring.push(batch);
@@ -348,6 +398,7 @@ function storageError(error: unknown): unknown {
   if (error instanceof LimitError) {
     return limitReached(error.limit, error.max, "the store takes no more at once");
   }
+  if (error instanceof LogNotFoundError) return sessionNotFound(error.key.id);
   if (error instanceof StoreClosedError) {
     return new EngineError("SHUTTING_DOWN", "the server is shutting down");
   }

@@ -1,7 +1,13 @@
 import type { LogKey } from "@dragoman/event-log";
-import type { SessionInfo } from "./entries.ts";
-import { type EngineError, sessionNotFound } from "./errors.ts";
+import type { SessionInfo, SessionOptions } from "./entries.ts";
+import { type EngineError, limitReached, sessionNotFound } from "./errors.ts";
 import { Session, type SessionEnvironment } from "./session.ts";
+
+/** What the sessions of an engine share, and what each is made with. */
+export interface SessionsEnvironment extends SessionEnvironment {
+  /** How sessions behave whose creator does not say. */
+  readonly defaults: Pick<SessionOptions, "expireAfterMs" | "idleTimeoutMs">;
+}
 
 interface Entry {
   opening: Promise<Session | undefined>;
@@ -21,13 +27,19 @@ type HoldArguments<T> = [
  * There is never more than one object for a session: two would fence each other.
  */
 export class Sessions {
-  readonly #environment: SessionEnvironment;
+  readonly #environment: SessionsEnvironment;
   readonly #entries = new Map<string, Entry>();
   /** Sessions that nobody may use now, and what is said to those who try. */
   readonly #barred = new Map<string, EngineError>();
+  #activeCount = 0;
 
-  constructor(environment: SessionEnvironment) {
+  constructor(environment: SessionsEnvironment) {
     this.#environment = environment;
+  }
+
+  /** Counts sessions that were active before this object was there, or are over. */
+  countActive(change: number): void {
+    this.#activeCount += change;
   }
 
   /** Uses a session for the time of a task. Rejects with SESSION_NOT_FOUND. */
@@ -73,6 +85,21 @@ export class Sessions {
     });
   }
 
+  /** A session, if it is in memory. */
+  async peek(key: LogKey): Promise<Session | undefined> {
+    const session = await this.#entries.get(idOf(key))?.opening.catch(() => undefined);
+    return session?.isNew ? undefined : session;
+  }
+
+  /** Puts a session that was removed out of memory; whoever uses it is told why it is gone. */
+  async forget(key: LogKey, failure: EngineError): Promise<void> {
+    const id = idOf(key);
+    const entry = this.#entries.get(id);
+    const session = await entry?.opening.catch(() => undefined);
+    session?.leave(failure);
+    if (entry && this.#entries.get(id) === entry) this.#entries.delete(id);
+  }
+
   /** The sessions that are in memory. */
   async loaded(): Promise<Session[]> {
     const all = await Promise.all(
@@ -94,15 +121,33 @@ export class Sessions {
     try {
       let session = await entry.opening;
       if (!session && info) {
-        entry.opening = entry.opening.then(
-          (found) => found ?? Session.create(this.#environment, key, info()),
-        );
+        this.#assertRoom();
+        entry.opening = entry.opening.then((found) => found ?? this.#create(key, info()));
         session = await entry.opening;
       }
       return await task(session);
     } finally {
       entry.holds--;
       await this.#release(id, entry);
+    }
+  }
+
+  #assertRoom(): void {
+    const { sessionsMax } = this.#environment.limits;
+    if (this.#activeCount < sessionsMax) return;
+    throw limitReached("sessionsMax", sessionsMax, "too many sessions are active: end some first");
+  }
+
+  /** Counts it at once, so that many that are made together do not pass the limit. */
+  async #create(key: LogKey, info: SessionInfo): Promise<Session> {
+    this.#activeCount++;
+    try {
+      const options = { ...this.#environment.defaults, ...info.options };
+      const given = Object.keys(options).length > 0 ? { ...info, options } : info;
+      return await Session.create(this.#environment, key, given);
+    } catch (error) {
+      this.#activeCount--;
+      throw error;
     }
   }
 
@@ -129,6 +174,7 @@ export class Sessions {
     if (entry.holds > 0 || this.#entries.get(id) !== entry) return false;
     if (session && (session.users > 0 || !session.isIdle)) return false;
     this.#entries.delete(id);
+    if (session?.isNew) this.#activeCount--;
     return true;
   }
 }
