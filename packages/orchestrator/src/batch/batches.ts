@@ -10,7 +10,7 @@ import {
 } from "@dragoman/engine";
 import type { Catalog, CatalogEntry } from "@dragoman/event-log";
 import { Batch } from "./batch.ts";
-import { type BatchContext, refusedByStore, shuttingDown } from "./context.ts";
+import { asking, type BatchContext, refusedByStore, shuttingDown } from "./context.ts";
 import {
   type BatchInfo,
   type BatchState,
@@ -111,12 +111,20 @@ export class Batches {
     options: ReadBatchOptions,
   ): AsyncGenerator<BatchStreamItem> {
     const { engine, limits } = this.#context;
-    const feed = await this.#feed(namespace, batchId);
-    yield* streamBatch(feed, { ...options, engine, streamedItemsMax: limits.streamedItemsMax });
+    try {
+      const feed = await this.#feed(namespace, batchId);
+      yield* streamBatch(feed, { ...options, engine, streamedItemsMax: limits.streamedItemsMax });
+    } catch (error) {
+      throw refusedByStore(error);
+    }
   }
 
   /** Returns a batch with a page of its items, in their order. */
-  async get(namespace: string, batchId: string, pageSize: number, pageToken: string): Promise<ItemPage> {
+  get(namespace: string, batchId: string, pageSize: number, pageToken: string): Promise<ItemPage> {
+    return asking(this.#get(namespace, batchId, pageSize, pageToken));
+  }
+
+  async #get(namespace: string, batchId: string, pageSize: number, pageToken: string): Promise<ItemPage> {
     const first = readItemToken(pageToken);
     const found = await this.#find(namespace, batchId);
     const live = found instanceof Batch ? found : undefined;
@@ -140,7 +148,8 @@ export class Batches {
   /** Lists batches, newest first. */
   async list({ namespace, state, ...page }: ListBatchesQuery): Promise<Page<BatchInfo>> {
     const filter = { kind: kinds.batch, namespace, ...(state && { states: [state] }) };
-    const { items, nextPageToken } = await listEntries(this.#context.catalog, page, filter);
+    const listed = await asking(listEntries(this.#context.catalog, page, filter));
+    const { items, nextPageToken } = listed;
     return { items: items.map((entry) => this.#infoOf(entry)), nextPageToken };
   }
 
@@ -256,12 +265,8 @@ export class Batches {
   }
 
   async #lookUp(namespace: string, batchId: string): Promise<BatchInfo | undefined> {
-    try {
-      const entry = await this.#context.catalog.get(batchKey(namespace, batchId));
-      return entry && this.#infoOf(entry);
-    } catch (error) {
-      throw refusedByStore(error);
-    }
+    const entry = await asking(this.#context.catalog.get(batchKey(namespace, batchId)));
+    return entry && this.#infoOf(entry);
   }
 
   /** What an entry of the catalog says; of a batch that goes on, as it is now. */

@@ -29,7 +29,8 @@ export class SuspendedError extends Error {
   override readonly name = "SuspendedError";
 }
 
-const firstRetryMs = 50;
+/** How long the first try after a failed one waits, in milliseconds. */
+export const firstRetryMs = 50;
 const lastRetryMs = 5_000;
 
 /** Makes changes durable. If the store takes nothing, waits and tries again; throws only a SuspendedError. */
@@ -65,7 +66,16 @@ export function sleep(delayMs: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** What a caller is told of a store that took nothing. */
+/** Asks the store for a caller, who is told what it cannot do. */
+export async function asking<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    throw refusedByStore(error);
+  }
+}
+
+/** What a caller is told of a store that does not do what it is asked. */
 export function refusedByStore(error: unknown): unknown {
   if (error instanceof StoreFullError) {
     return new EngineError(

@@ -14,7 +14,7 @@ export interface BatchLimits {
   readonly itemAttemptsMax: number;
   /** How long the content of a result may be, in UTF-16 code units; the rest is cut. Default 1 Mi. */
   readonly resultContentMax: number;
-  /** How long an item is tried to begin while the server has no room for its run, in milliseconds. Default 60,000. */
+  /** How long an item is tried to begin while the server cannot take its run, in milliseconds. Default 60,000. */
   readonly itemStartTimeoutMs: number;
   /** Items whose events one stream interleaves; those of others follow when one has ended. Default 64. */
   readonly streamedItemsMax: number;

@@ -1,6 +1,6 @@
 import { type Created, creationClock, EngineError, limitReached, quote } from "@dragoman/engine";
 import type { CatalogEntry } from "@dragoman/event-log";
-import { type BatchContext, refusedByStore } from "./context.ts";
+import { asking, type BatchContext } from "./context.ts";
 import {
   type BatchInfo,
   type BatchOptions,
@@ -59,11 +59,7 @@ export class BatchMaker {
     const inputs = items.map(({ input }, index) => inputEntry(batch, index, input));
     this.#checkBytes(inputs);
     const entries = [batchEntry(batch), ...infos.map((item) => itemEntry(batch, item)), ...inputs];
-    try {
-      await this.#context.catalog.put(entries.map((put) => ({ put })));
-    } catch (error) {
-      throw refusedByStore(error);
-    }
+    await asking(this.#context.catalog.put(entries.map((put) => ({ put }))));
     return { batch, items: infos };
   }
 

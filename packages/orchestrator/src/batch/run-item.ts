@@ -1,9 +1,9 @@
-import { type Attachment, EngineError, type RunInfo, runErrorCodes } from "@dragoman/engine";
+import { EngineError, type RunInfo, runErrorCodes } from "@dragoman/engine";
 import { createFinalText, type FinalText } from "../final-text.ts";
-import { type BatchContext, backoff, keep, SuspendedError, sleep } from "./context.ts";
+import { type BatchContext, keep, SuspendedError } from "./context.ts";
 import { type BatchInfo, type ItemInfo, itemEntry } from "./entries.ts";
 import { runIdOf } from "./item-ids.ts";
-import { findRun, isShutdown, startRun } from "./item-runs.ts";
+import { endedRun, findRun, followRun, getRun, isShutdown, patiently, startRun } from "./item-runs.ts";
 
 /** The codes of items that fail or end without a run that says why. */
 export const itemErrorCodes = {
@@ -110,25 +110,25 @@ class ItemRunner {
 
   /** Starts the run of the current attempt, or finds it, and follows it to its end; undefined if there is none. */
   async #attempt(text: FinalText): Promise<RunInfo | undefined> {
-    const { context, batch, publish } = this.#host;
-    const runId = runIdOf(batch.batchId, this.#item, this.#item.attemptCount);
-    const key = { namespace: batch.namespace, id: this.#item.threadId };
+    const { context, publish } = this.#host;
+    const runId = runIdOf(this.#host.batch.batchId, this.#item, this.#item.attemptCount);
     const leave = new AbortController();
     const onClosed = () => leave.abort();
     context.closed.addEventListener("abort", onClosed);
     const onHalt = () => void this.#cancel(runId, leave).catch(() => leave.abort());
+    const { signal: halt } = this.#halt;
     try {
-      const open = this.#halt.signal.aborted ? findRun : startRun;
-      const attachment = await open(this.#host, this.#item, runId, leave.signal, this.#halt.signal);
+      const open = halt.aborted ? findRun : startRun;
+      const attachment = await open(this.#host, this.#item, runId, leave.signal, halt);
       if (!attachment) return undefined;
-      this.#item = { ...this.#item, run: await context.engine.getRun(key, runId) };
+      this.#item = { ...this.#item, run: await getRun(this.#host, this.#item, runId) };
       publish(this.#item);
-      this.#halt.signal.addEventListener("abort", onHalt);
-      if (this.#halt.signal.aborted) onHalt();
-      await follow(attachment, text, leave.signal);
-      return await context.engine.getRun(key, runId);
+      halt.addEventListener("abort", onHalt);
+      if (halt.aborted) onHalt();
+      await followRun(this.#host, this.#item, runId, attachment, text, leave.signal);
+      return await endedRun(this.#host, this.#item, runId, leave.signal);
     } finally {
-      this.#halt.signal.removeEventListener("abort", onHalt);
+      halt.removeEventListener("abort", onHalt);
       context.closed.removeEventListener("abort", onClosed);
     }
   }
@@ -137,24 +137,17 @@ class ItemRunner {
   async #cancel(runId: string, leave: AbortController): Promise<void> {
     const { context, batch, stop } = this.#host;
     const key = { namespace: batch.namespace, id: this.#item.threadId };
-    for (const delayMs of backoff()) {
-      try {
-        const { state } = await context.engine.getRun(key, runId);
-        if (state !== "running" && state !== "queued") return;
-        if (!stop.aborted && !this.#item.timedOut) {
-          this.#item = { ...this.#item, timedOut: true };
-          await this.#keep();
-        }
-        const info = await context.engine.cancelRun(key, runId);
-        // Behind a run of somebody else it would end when that one does.
-        if (info.state === "queued") leave.abort();
-        return;
-      } catch (error) {
-        if (isShutdown(error) || context.closed.aborted) throw error;
-        context.onError(error);
-        await sleep(delayMs, context.closed);
+    const info = await patiently(context, async () => {
+      const { state } = await context.engine.getRun(key, runId);
+      if (state !== "running" && state !== "queued") return undefined;
+      if (!stop.aborted && !this.#item.timedOut) {
+        this.#item = { ...this.#item, timedOut: true };
+        await this.#keep();
       }
-    }
+      return context.engine.cancelRun(key, runId);
+    });
+    // Behind a run of somebody else it would end when that one does.
+    if (info?.state === "queued") leave.abort();
   }
 
   #isToRepeat(run: RunInfo): boolean {
@@ -198,20 +191,5 @@ class ItemRunner {
   #timedOut(item: ItemInfo): ItemInfo {
     const errorMessage = `The item took longer than ${this.#host.batch.options.itemTimeoutMs} ms (item_timeout).`;
     return { ...item, state: "failed", errorCode: itemErrorCodes.timedOut, errorMessage };
-  }
-}
-
-/** Reads a run to its end, or until it is left. */
-async function follow(attachment: Attachment, text: FinalText, left: AbortSignal): Promise<void> {
-  try {
-    for (;;) {
-      const result = await attachment.next();
-      if (result === "end") return;
-      if (result !== "idle") text.pushBatch(result.batch);
-    }
-  } catch (error) {
-    if (!left.aborted) throw error;
-  } finally {
-    attachment.close();
   }
 }
