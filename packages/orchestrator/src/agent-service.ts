@@ -6,7 +6,6 @@ import type {
   SpawnAgentRequest,
 } from "@dragoman/contract/agent/v1/agent_service_pb";
 import {
-  type Answer,
   type Attachment,
   EngineError,
   newId,
@@ -36,22 +35,25 @@ export function createAgentService(options: CompleteOptions): ServiceImpl<typeof
   };
 }
 
+/** The run does not depend on who waits for it. */
 async function runAgentLoop(request: RunAgentLoopRequest, context: HandlerContext, options: CompleteOptions) {
   const { attachment } = await startLoop(request, context, options);
-  return answerMessage(await wait(attachment, context, options));
+  try {
+    const { answerMaxBytes } = options.engine.limits;
+    const getThis = () => getRun(attachment, context, options);
+    return answerMessage(await readAnswer(attachment, answerMaxBytes, getThis));
+  } finally {
+    attachment.close();
+  }
 }
 
 async function spawnAgent(request: SpawnAgentRequest, context: HandlerContext, options: CompleteOptions) {
   const { engine, heartbeatMs } = options;
   const attach = { idleMs: heartbeatMs, signal: context.signal };
-  const { attachment } = await engine.spawns.start(spawnRequest(request, context, options), attach);
-  const { runId: taskId, sessionId, ...answer } = answerMessage(await wait(attachment, context, options));
-  const {
-    agentId: targetAgentId,
-    createTime,
-    endTime = createTime,
-  } = await getRun(attachment, context, options);
-  return { ...answer, taskId, sessionId, targetAgentId, duration: durationOf(endTime - createTime) };
+  const { answer, run } = await engine.spawns.run(spawnRequest(request, context, options), attach);
+  const { runId: taskId, ...rest } = answerMessage(answer);
+  const { agentId: targetAgentId, createTime, endTime = createTime } = run;
+  return { ...rest, taskId, targetAgentId, duration: durationOf(endTime - createTime) };
 }
 
 function spawnRequest(
@@ -80,20 +82,6 @@ function spawnRequest(
     taskId: taskId || newId(),
     ...(parentSessionId && { parent }),
   };
-}
-
-/** Waits for the answer of a run. The run does not depend on who waits. */
-async function wait(
-  attachment: Attachment,
-  context: HandlerContext,
-  options: CompleteOptions,
-): Promise<Answer> {
-  try {
-    const { answerMaxBytes } = options.engine.limits;
-    return await readAnswer(attachment, answerMaxBytes, () => getRun(attachment, context, options));
-  } finally {
-    attachment.close();
-  }
 }
 
 function getRun(

@@ -245,7 +245,10 @@ test("an agent delegates by itself, as deep as allowed", async () => {
       delta: 'SPAWN_TOO_DEEP {"depth":"4","limit":"3"} at 3',
     }),
   );
-  expect(types(seen).slice(1, 3)).toEqual(["SUBAGENT_STARTED", "SUBAGENT_FINISHED"]);
+  expect(types(seen).slice(1, 3), "shown before the agent goes on").toEqual([
+    "SUBAGENT_STARTED",
+    "SUBAGENT_FINISHED",
+  ]);
 });
 
 test("a run starts so many sub-agents and no more", async () => {

@@ -3,6 +3,7 @@ import type { Spawn } from "@dragoman/agent";
 import { ViolationError } from "@dragoman/agui";
 import type { LogKey } from "@dragoman/event-log";
 import type { ActiveRun } from "../active-run.ts";
+import type { Answer } from "../answer/answer.ts";
 import { readAnswer } from "../answer/read-answer.ts";
 import { type AttachOptions, attachToRun } from "../attachment.ts";
 import type { EngineCore, StartedInside } from "../core.ts";
@@ -29,6 +30,8 @@ export class Spawns {
   readonly #core: EngineCore;
   /** How many sub-agents an active run has started. */
   readonly #counts = new WeakMap<ActiveRun, number>();
+  /** What resolves when the end of a sub-agent is shown in its parent, by the sub-agent's session. */
+  readonly #showing = new Map<string, Promise<void>>();
 
   constructor(core: EngineCore) {
     this.#core = core;
@@ -59,6 +62,23 @@ export class Spawns {
       if (await this.#exists(placed)) return this.#core.startRun(childRequest(placed), attached);
       return withPort(session, (port) => this.#startInside(session, port, placed, attached));
     });
+  }
+
+  /**
+   * Starts a sub-agent like {@link start} and waits for what it comes to. Its end is in the parent's run before
+   * this resolves, so that a parent that waits for the answer does not end before. Rejects with RUN_FAILED too.
+   */
+  async run(request: SpawnRequest, attach: AttachOptions): Promise<{ answer: Answer; run: RunInfo }> {
+    const { attachment } = await this.start(request, attach);
+    const key: LogKey = { namespace: request.namespace, id: attachment.sessionId };
+    const getRun = () => this.#core.sessions.use(key, (session) => session.resolveRun(request.taskId));
+    try {
+      const answer = await readAnswer(attachment, this.#core.limits.answerMaxBytes, getRun);
+      return { answer, run: await getRun() };
+    } finally {
+      attachment.close();
+      if (!attach.signal.aborted) await this.#showing.get(idOf(key));
+    }
   }
 
   async #exists(request: SpawnRequest): Promise<boolean> {
@@ -114,9 +134,12 @@ export class Spawns {
       await cancelChild();
       throw error instanceof ViolationError ? taskIdTaken(session.sessionId, request.taskId) : error;
     }
-    void child.ended
+    const id = idOf(childSession.key);
+    const showing = child.ended
       .then((info) => this.#showEnd(session, run, childSession, info))
-      .catch(this.#core.onError);
+      .catch(this.#core.onError)
+      .finally(() => this.#showing.delete(id));
+    this.#showing.set(id, showing);
   }
 
   /** A parent that has ended has closed its sub-agents itself. */
@@ -135,21 +158,14 @@ export class Spawns {
     const { namespace, sessionId, runId, agentId: from } = info;
     return async (agentId, task, { taskId = randomUUID(), ...about } = {}) => {
       const parent = { sessionId, runId, agentId: from };
-      const { attachment } = await this.start(
-        { namespace, agentId, task, taskId, parent, ...about },
-        { idleMs, signal: controller.signal },
-      );
-      try {
-        const key: LogKey = { namespace, id: attachment.sessionId };
-        const { usage: _usage, ...answer } = await readAnswer(
-          attachment,
-          this.#core.limits.answerMaxBytes,
-          () => this.#core.sessions.use(key, (session) => session.resolveRun(taskId)),
-        );
-        return answer;
-      } finally {
-        attachment.close();
-      }
+      const attach = { idleMs, signal: controller.signal };
+      const { answer } = await this.run({ namespace, agentId, task, taskId, parent, ...about }, attach);
+      const { usage: _usage, ...result } = answer;
+      return result;
     };
   }
+}
+
+function idOf({ namespace, id }: LogKey): string {
+  return JSON.stringify([namespace, id]);
 }
