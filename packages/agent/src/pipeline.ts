@@ -244,7 +244,8 @@ class VerifiedPipeline implements RunPipeline {
   /** What cannot be taken as it is, because something is open, is not held back either. */
   #holds(event: RunFinishedEvent): boolean {
     if (!this.#mayHold || this.#options.hold?.(event) !== true) return false;
-    return this.#verifier.closeOpen().length === 0;
+    const own = this.#options.beforeFinish?.() ?? [];
+    return this.#verifier.closeOpen().length === own.length;
   }
 
   #flush(event: AguiEvent): void {

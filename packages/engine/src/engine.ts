@@ -21,6 +21,7 @@ import type { RunRequest } from "./start-run.ts";
 import { SessionStates } from "./state/session-states.ts";
 import { Surfaces } from "./surface/surfaces.ts";
 import type { FunctionTool, ToolExecutor } from "./tools/tool.ts";
+import { Tools } from "./tools/tools.ts";
 
 /** The agents that an engine can run. */
 export interface AgentSource {
@@ -101,6 +102,8 @@ export class Engine {
   readonly surfaces: Surfaces;
   /** The tasks of sub-agents. */
   readonly spawns: Spawns;
+  /** The tools of sessions, and those for all. */
+  readonly tools: Tools;
   /** Talks with agents. */
   readonly chats: Chats;
   readonly #core: EngineCore;
@@ -116,6 +119,7 @@ export class Engine {
     this.states = new SessionStates(this.#core);
     this.surfaces = new Surfaces(this.#core);
     this.spawns = new Spawns(this.#core);
+    this.tools = new Tools(this.#core);
     this.chats = new Chats(this.#core);
   }
 

@@ -335,7 +335,7 @@ function newRun(
     inputRecord: 0,
     firstSequence: 0,
     lastSequence: 0,
-    origin: "agent",
+    origin: request.origin ?? "agent",
     warningCount: 0,
     droppedEventCount: 0,
     ...(input.parentRunId !== undefined && { parentRunId: input.parentRunId }),

@@ -1,6 +1,7 @@
 import type { Agent } from "@dragoman/agent";
 import type { AguiEvent, Interrupt, Message, ResumeEntry, RunAgentInput, Tool } from "@dragoman/agui";
-import type { Catalog } from "@dragoman/event-log";
+import { createReducer } from "@dragoman/agui";
+import type { Catalog, CatalogChange } from "@dragoman/event-log";
 import type { ActiveRun, DisconnectPolicy } from "./active-run.ts";
 import { encodeWithin } from "./encode-within.ts";
 import type { RunInfo, SessionInfo } from "./entries.ts";
@@ -9,6 +10,7 @@ import { applyDecisions, decisionsOfRun, nothingDecided } from "./interrupts/dec
 import { planInterrupts } from "./interrupts/plan.ts";
 import type { ResolvedInterrupts } from "./interrupts/resolve-answers.ts";
 import type { EngineLimits } from "./limits.ts";
+import { type ChangeOrigin, originMetadata } from "./origin.ts";
 import {
   countMessages,
   type HistoryMode,
@@ -33,8 +35,20 @@ export interface RunRequest {
   readonly onOpenInterrupts?: "repeat" | "cancel";
   /** Whether its answers are decided when it is accepted, also where it has to wait. */
   readonly decidesAtOnce?: boolean;
+  /** What made it, if not an agent. Such a run leaves open interrupts as they are. */
+  readonly origin?: ChangeOrigin;
+  /** What is written with its beginning; not kept where it has to wait. */
+  readonly opening?: RunOpening;
   /** What its session is, besides, if it has to be made. */
   readonly newSession?: Pick<SessionInfo, "options" | "parent" | "spawnDepth">;
+}
+
+/** What is written with the beginning of a run. */
+export interface RunOpening {
+  /** Events after RUN_STARTED and its snapshots. */
+  readonly events: readonly AguiEvent[];
+  /** Changes of the catalog, given the sequence of the first of these events. */
+  catalog(firstSequence: number): readonly CatalogChange[];
 }
 
 /** What starting a run needs besides its session. */
@@ -84,7 +98,7 @@ export async function beginRun(
   if (repeat.length > 0) return { events, agentInput: undefined, repeat };
   const { resume } = plan.interrupts;
   const given = {
-    history: plan.messages.history,
+    history: withResults(plan.messages.history, request.opening),
     state: plan.state.state,
     resume,
     toolCallIds: guardedCalls(plan.interrupts),
@@ -135,11 +149,12 @@ export function checkHistoryLength(
 }
 
 /** Meets the answers of a request with the interrupts of its session. */
-export function planAnswers(
+export async function planAnswers(
   session: Session,
-  { input, onOpenInterrupts }: RunRequest,
+  { input, onOpenInterrupts, origin }: RunRequest,
   context: StartContext,
 ): Promise<ResolvedInterrupts> {
+  if (origin) return { decided: [], remaining: [], resume: [], earlier: [] };
   const { runId, resume: answers = [], tools = [] } = input;
   const request = { runId, answers, cancelRest: onOpenInterrupts === "cancel", tools };
   return planInterrupts(session, request, context.catalog, context.now());
@@ -163,6 +178,14 @@ function resumeRecord(runId: string, resolved: ResolvedInterrupts, time: number)
  */
 export const completeSnapshot = { "@ag-ui/client": { authoritativeActivityTypes: null } };
 
+/** The history with the results that a run begins with. */
+function withResults(history: readonly Message[], opening: RunOpening | undefined): readonly Message[] {
+  if (!opening) return history;
+  const reducer = createReducer({ messages: history });
+  for (const event of opening.events) reducer.push(event);
+  return reducer.messages;
+}
+
 function beginning(request: RunRequest, plan: Plan): AguiEvent[] {
   const { threadId, runId, parentRunId, resume } = request.input;
   const ids = { threadId, runId, ...(parentRunId !== undefined && { parentRunId }) };
@@ -177,12 +200,13 @@ function beginning(request: RunRequest, plan: Plan): AguiEvent[] {
       ...ids,
       protocolVersion: "1.0",
       input: { ...ids, messages, ...answers },
+      ...(request.origin && { metadata: originMetadata(request.origin) }),
     },
   ];
   if (rewritten)
     events.push({ type: "MESSAGES_SNAPSHOT", messages: [...history], metadata: completeSnapshot });
   if (plan.state.snapshot) events.push({ type: "STATE_SNAPSHOT", snapshot: plan.state.state });
-  return events;
+  return [...events, ...(request.opening?.events ?? [])];
 }
 
 async function writeBeginning(
@@ -218,8 +242,11 @@ async function writeBeginning(
     records.push(resumption);
   }
   const title = session.info.title || titleOf(input);
-  const changes = session.entriesFor(info, { agentId, title, runCount: session.info.runCount + 1 });
-  writer.add(records, [...changes, ...session.interruptEntries(decisions.infos)]);
+  const runCount = session.info.runCount + (request.origin ? 0 : 1);
+  const changes = session.entriesFor(info, { agentId, title, runCount });
+  const { opening } = request;
+  const opened = opening ? opening.catalog(writer.nextSequence - opening.events.length) : [];
+  writer.add(records, [...changes, ...session.interruptEntries(decisions.infos), ...opened]);
   await writer.flush();
   session.isNew = false;
   // A cancel may have come while this was written.

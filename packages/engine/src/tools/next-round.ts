@@ -90,7 +90,9 @@ async function hostedCalls({ session, execution, ownTools, tools }: ToolLoop): P
   const hosted: HostedCall[] = [];
   for (const { toolCallId, toolName } of execution.calls.open()) {
     const tool = await tools.toolOfCall(session, ownTools, toolName);
-    if (tool) hosted.push({ toolCallId, tool });
+    if (!tool) continue;
+    hosted.push({ toolCallId, tool });
+    if (tool.executor.kind !== "client") execution.calls.markHosted(toolCallId);
   }
   return hosted;
 }

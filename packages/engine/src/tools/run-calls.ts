@@ -10,6 +10,7 @@ interface KnownCall {
 /** The tool calls of one run, as they are written, durable or not. */
 export class RunCalls {
   readonly #calls = new Map<string, KnownCall>();
+  readonly #hosted = new Set<string>();
 
   /** Takes an event that is written; `isOwn` if it is the agent's. */
   push(event: AguiEvent, isOwn: boolean): void {
@@ -37,6 +38,16 @@ export class RunCalls {
   /** Whether a call has no result yet. */
   isOpen(toolCallId: string): boolean {
     return this.#calls.get(toolCallId)?.answer === "none";
+  }
+
+  /** Marks a call as one that the server executes. */
+  markHosted(toolCallId: string): void {
+    this.#hosted.add(toolCallId);
+  }
+
+  /** Whether the server executes a call. */
+  isHosted(toolCallId: string): boolean {
+    return this.#hosted.has(toolCallId);
   }
 
   /** Marks the result of a call as one that the agent is to be called again with. */

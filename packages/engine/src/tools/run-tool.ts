@@ -16,6 +16,8 @@ export interface ToolResult extends ToolOutcome {
   >;
   /** What is wrong with the arguments. */
   readonly problems?: readonly Problem[];
+  /** Whether it is that of an earlier request. */
+  readonly isRepeated?: boolean;
 }
 
 /** What executing tools needs. */

@@ -2,7 +2,7 @@ import type { ToolCallResultEvent } from "@dragoman/agui";
 import type { ToolOutcome } from "./tool.ts";
 
 /** The key of a result's metadata that tells programs why a tool failed: AG-UI has no field for it in the event. */
-const errorKey = "dragoman-tool-error";
+export const toolErrorKey = "dragoman-tool-error";
 
 /** The result of a call as an event. A failure is in the text, for the agent, and in the metadata, for programs. */
 export function toolResultEvent(
@@ -17,7 +17,7 @@ export function toolResultEvent(
     role: "tool",
     content: textOf(outcome),
     ...(subagentRunId !== undefined && { subagentRunId }),
-    ...(outcome.error !== undefined && { metadata: { [errorKey]: outcome.error.toWellFormed() } }),
+    ...(outcome.error !== undefined && { metadata: { [toolErrorKey]: outcome.error.toWellFormed() } }),
   };
 }
 
