@@ -37,7 +37,8 @@ export class Batch {
   readonly #schedule: Schedule;
   readonly #stopper = new AbortController();
   #info: BatchInfo;
-  #activeCount = 0;
+  /** Items that are worked on. */
+  readonly #active = new Set<number>();
   #stopping: Promise<void> | undefined;
   #isEnding = false;
   #isSuspended = false;
@@ -75,19 +76,17 @@ export class Batch {
 
   /** Begins it, or goes on with it. */
   start(): void {
-    const context = this.#context;
-    const info = this.#info;
-    context.closing.addEventListener("abort", this.#onClosing);
-    const { timeoutMs, stopOnFailure } = info.options;
-    if (timeoutMs !== undefined) {
-      const leftMs = Math.max(0, info.createTime + timeoutMs - context.now());
-      this.#timer = setTimeout(() => this.#stopUnasked("timed_out"), leftMs);
+    const { closing, now } = this.#context;
+    const { options, createTime, counts, stopping } = this.#info;
+    closing.addEventListener("abort", this.#onClosing);
+    if (stopping) {
+      this.#halt();
+      return;
     }
-    if (info.stopping) {
-      this.#stopper.abort();
-      // What was begun may still have to be ended.
-      for (const item of this.#items) if (item.state === "running") this.#begin(item.index);
-    } else if (stopOnFailure && info.counts.failed > 0) this.#stopUnasked("stopped");
+    const leftMs = options.timeoutMs === undefined ? undefined : createTime + options.timeoutMs - now();
+    if (leftMs !== undefined && leftMs <= 0) this.#stopUnasked("timed_out");
+    else if (options.stopOnFailure && counts.failed > 0) this.#stopUnasked("stopped");
+    else if (leftMs !== undefined) this.#timer = setTimeout(() => this.#stopUnasked("timed_out"), leftMs);
     this.#next();
   }
 
@@ -97,11 +96,18 @@ export class Batch {
     if (this.#info.stopping !== undefined) return this.#stopping ?? Promise.resolve();
     // From here on nothing begins.
     this.#info = { ...this.#info, stopping: reason };
-    this.#stopping = keep(this.#context, [{ put: batchEntry(this.#info) }]).then(() => {
-      this.#stopper.abort();
-      this.#next();
-    });
+    this.#stopping = keep(this.#context, [{ put: batchEntry(this.#info) }]).then(() => this.#halt());
     return this.#stopping;
+  }
+
+  /** The intent to end it is durable: what runs is cancelled, also what ran when its server was gone. */
+  #halt(): void {
+    if (this.#isSuspended) return; // the next server does it
+    this.#stopper.abort();
+    for (const { index, state } of this.#items) {
+      if (state === "running" && !this.#active.has(index)) this.#begin(index);
+    }
+    this.#next();
   }
 
   readonly #onClosing = () => this.#next();
@@ -115,13 +121,13 @@ export class Batch {
   #next(): void {
     if (this.#isEnding || this.#isSuspended) return;
     const { parallelism } = this.#info.options;
-    while (this.#mayBegin && this.#activeCount < parallelism) {
+    while (this.#mayBegin && this.#active.size < parallelism) {
       const index = this.#schedule.take();
       if (index === undefined) break;
       this.#begin(index);
     }
-    if (this.#activeCount > 0) return;
-    if (this.#info.stopping || this.#items.every(isEnded)) {
+    if (this.#active.size > 0) return;
+    if (this.#stopper.signal.aborted || this.#items.every(isEnded)) {
       this.#isEnding = true;
       this.#end().catch(() => this.#suspend());
     } else if (this.#context.closing.aborted) this.#suspend();
@@ -132,16 +138,16 @@ export class Batch {
   }
 
   #begin(index: number): void {
-    this.#activeCount++;
+    this.#active.add(index);
     this.#runItem(index).then(
       () => {
-        this.#activeCount--;
+        this.#active.delete(index);
         this.#schedule.release(this.item(index).threadId);
         this.#next();
       },
       () => {
-        this.#activeCount--;
-        if (this.#activeCount === 0) this.#suspend();
+        this.#active.delete(index);
+        this.#suspend();
       },
     );
   }
@@ -194,7 +200,7 @@ export class Batch {
   }
 
   #suspend(): void {
-    if (this.#activeCount > 0) return;
+    if (this.#active.size > 0) return;
     this.#isSuspended = true;
     this.#release();
   }
