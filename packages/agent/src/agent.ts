@@ -1,5 +1,5 @@
 import type { AgentCapabilities, AguiEvent, RunAgentInput } from "@dragoman/agui";
-import type { LiveInput } from "./live-inputs.ts";
+import type { LiveInputSource } from "./live-inputs.ts";
 import type { Spawn } from "./spawn.ts";
 
 /** An event with the bytes it came in, so that a host need not encode it again and loses no unknown field. */
@@ -24,7 +24,7 @@ export interface RunContext {
    * not iterate it gets the same things with the runs that follow. Iterate it once, and from the beginning: what
    * comes before is not for this run.
    */
-  readonly inputs?: AsyncIterable<LiveInput>;
+  readonly inputs?: LiveInputSource;
   /**
    * Gives a task to another agent of the host, where the host can. The sub-agent runs in a session of its own, the
    * run shows it to its readers, and it is cancelled when the run ends.

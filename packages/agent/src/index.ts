@@ -1,8 +1,14 @@
 export type { Agent, AgentOutput, EncodedEvent, RunContext } from "./agent.ts";
-export { capabilitiesOf } from "./capabilities.ts";
+export { areLive, capabilitiesOf } from "./capabilities.ts";
 export { type DriveOptions, driveAgent } from "./drive-agent.ts";
 export { AgentError, AgentUnavailableError, runErrorCodes } from "./errors.ts";
-export { type LiveInput, LiveInputs } from "./live-inputs.ts";
+export {
+  type HandedInputs,
+  type LiveInput,
+  type LiveInputSource,
+  LiveInputs,
+  type LiveInputsOptions,
+} from "./live-inputs.ts";
 export {
   createRunPipeline,
   type PipelineWarning,

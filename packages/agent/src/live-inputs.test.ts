@@ -31,7 +31,7 @@ test("returns what was never taken", () => {
 });
 
 test("takes nothing beyond its limit, and again when there is room", async () => {
-  const inputs = new LiveInputs(2);
+  const inputs = new LiveInputs({ waitingMax: 2 });
   const reader = inputs[Symbol.asyncIterator]();
   expect([inputs.push(say("a")), inputs.push(say("b")), inputs.push(say("c"))]).toEqual([true, true, false]);
   await reader.next();
@@ -43,4 +43,40 @@ test("takes nothing from a reader that left on", async () => {
   const reader = inputs[Symbol.asyncIterator]();
   await reader.return?.();
   expect(inputs.push(say("a"))).toBe(false);
+});
+
+test("keeps what comes before the reader, where it is told to", async () => {
+  const inputs = new LiveInputs({ waitsForReader: true, waitingMax: 1 });
+  expect([inputs.push(say("a")), inputs.push(say("b"))]).toEqual([true, false]);
+  expect(inputs.isRead).toBe(false);
+  expect((await inputs[Symbol.asyncIterator]().next()).value).toEqual(say("a"));
+});
+
+test("tells what was taken", async () => {
+  const taken: string[] = [];
+  const inputs = new LiveInputs();
+  const reader = inputs[Symbol.asyncIterator]();
+  for (const id of ["a", "b"]) inputs.push(say(id), () => taken.push(id));
+  expect(taken).toEqual([]);
+  await reader.next();
+  expect(taken).toEqual(["a"]);
+  expect(inputs.end()).toEqual([say("b")]);
+});
+
+test("what is handed on counts as taken when that is told, and fills the room until then", async () => {
+  const taken: string[] = [];
+  const inputs = new LiveInputs({ waitingMax: 2 });
+  const reader = inputs.handOn();
+  for (const id of ["a", "b"]) inputs.push(say(id), () => taken.push(id));
+  const [first, second] = [await reader.next(), await reader.next()];
+  expect(taken).toEqual([]);
+  expect(inputs.hasRoom).toBe(false);
+  reader.taken(second.value);
+  reader.taken(second.value);
+  expect(taken).toEqual(["b"]);
+  expect(inputs.hasRoom).toBe(true);
+  inputs.push(say("c"));
+  expect(inputs.end()).toEqual([first.value, say("c")]);
+  reader.taken(first.value);
+  expect(taken).toEqual(["b"]);
 });

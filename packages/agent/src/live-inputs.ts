@@ -18,24 +18,52 @@ export type LiveInput =
   /** Control over the run. Being cancelled is told by the signal. */
   | { readonly type: "control"; readonly action: "pause" | "resume" };
 
-/** How many inputs may wait to be read by an agent. */
-const waitingMaxDefault = 256;
+/** What is said to an agent while it works, as the agent sees it. */
+export interface LiveInputSource extends AsyncIterable<LiveInput> {
+  /**
+   * Reads for somebody else that the inputs are handed on to: each counts as taken only once `taken` says so. Used
+   * in place of the iterator, where a host has it.
+   */
+  handOn?(): HandedInputs;
+}
+
+/** Inputs that are handed on. */
+export interface HandedInputs extends AsyncIterator<LiveInput> {
+  /** Tells that whoever the input was handed to has taken it. */
+  taken(input: LiveInput): void;
+}
+
+/** How inputs are kept. */
+export interface LiveInputsOptions {
+  /** How many inputs may wait, or be on their way to somebody else. Default 256. */
+  readonly waitingMax?: number;
+  /** Whether inputs wait also for an agent that does not read yet. Default false: they are not taken then. */
+  readonly waitsForReader?: boolean;
+}
+
+/** An input, and what to call when the agent took it. */
+interface Waiting {
+  readonly input: LiveInput;
+  readonly onTaken: (() => void) | undefined;
+}
 
 /**
  * What is said to one agent while it works: written by its host, read once by the agent.
  *
- * Nothing is taken before the agent reads, so that a host can tell whether it is heard.
+ * Unless told otherwise it takes nothing before the agent reads, so that a host can tell whether it is heard.
  */
-export class LiveInputs implements AsyncIterable<LiveInput> {
+export class LiveInputs implements LiveInputSource {
   readonly #waitingMax: number;
-  #waiting: LiveInput[] = [];
+  readonly #waitsForReader: boolean;
+  readonly #handed = new Map<LiveInput, Waiting>();
+  #waiting: Waiting[] = [];
   #wake: (() => void) | undefined;
   #isRead = false;
   #isEnded = false;
 
-  /** @param waitingMax how many inputs may wait; default 256 */
-  constructor(waitingMax: number = waitingMaxDefault) {
+  constructor({ waitingMax = 256, waitsForReader = false }: LiveInputsOptions = {}) {
     this.#waitingMax = waitingMax;
+    this.#waitsForReader = waitsForReader;
   }
 
   /** Whether the agent reads: it is live. */
@@ -45,13 +73,17 @@ export class LiveInputs implements AsyncIterable<LiveInput> {
 
   /** Whether one more input can be taken now. */
   get hasRoom(): boolean {
-    return this.isRead && this.#waiting.length < this.#waitingMax;
+    const isOpen = this.isRead || (this.#waitsForReader && !this.#isEnded);
+    return isOpen && this.#waiting.length + this.#handed.size < this.#waitingMax;
   }
 
-  /** Hands an input to the agent. Returns false, and takes nothing, if it does not read or too much waits. */
-  push(input: LiveInput): boolean {
+  /**
+   * Hands an input to the agent, and calls `onTaken` when the agent took it. Returns false, and takes nothing, if it
+   * does not read or too much waits.
+   */
+  push(input: LiveInput, onTaken?: () => void): boolean {
     if (!this.hasRoom) return false;
-    this.#waiting.push(input);
+    this.#waiting.push({ input, onTaken });
     this.#kick();
     return true;
   }
@@ -59,23 +91,41 @@ export class LiveInputs implements AsyncIterable<LiveInput> {
   /** Ends the inputs, and returns those that the agent never took. */
   end(): readonly LiveInput[] {
     this.#isEnded = true;
-    const left = this.#waiting;
+    const left = [...this.#handed.values(), ...this.#waiting];
+    this.#handed.clear();
     this.#waiting = [];
     this.#kick();
-    return left;
+    return left.map(({ input }) => input);
   }
 
   [Symbol.asyncIterator](): AsyncIterator<LiveInput> {
+    return this.#read(({ onTaken }) => onTaken?.());
+  }
+
+  handOn(): HandedInputs {
+    const reader = this.#read((waiting) => this.#handed.set(waiting.input, waiting));
+    const taken = (input: LiveInput) => {
+      const handed = this.#handed.get(input);
+      if (this.#handed.delete(input)) handed?.onTaken?.();
+    };
+    return Object.assign(reader, { taken });
+  }
+
+  #read(onNext: (waiting: Waiting) => void): AsyncIterator<LiveInput> {
     this.#isRead = true;
     return {
       next: async () => {
-        while (this.#waiting.length === 0) {
+        for (;;) {
+          const next = this.#waiting.shift();
+          if (next) {
+            onNext(next);
+            return { done: false, value: next.input };
+          }
           if (this.#isEnded) return { done: true, value: undefined };
           await new Promise<void>((resolve) => {
             this.#wake = resolve;
           });
         }
-        return { done: false, value: this.#waiting.shift() as LiveInput };
       },
       return: async () => {
         this.#isRead = false;

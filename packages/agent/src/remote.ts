@@ -5,6 +5,8 @@ import { type ClientEvent, errorReasonOf, type HeaderSource, type RunStream } fr
 import { createAgentClient, type NodeAgentClientOptions, type TlsOptions } from "@dragoman/client/node";
 import type { Agent, EncodedEvent, RunContext } from "./agent.ts";
 import { AgentError, AgentUnavailableError, runErrorCodes } from "./errors.ts";
+import { KindOfRemote } from "./live/is-live.ts";
+import { liveEvents } from "./live/live-events.ts";
 import { isUnimplemented, whyNotServing } from "./remote-health.ts";
 
 export { AgentError, AgentUnavailableError } from "./errors.ts";
@@ -59,6 +61,9 @@ export interface RemoteAgent extends Agent {
  * A remote AGUIService as an agent. Its events come with their bytes, so that a host passes them on without
  * encoding them again. A service that keeps a log is resumed where a connection is cut; a bare host is not.
  *
+ * An agent there that is live is talked to while it works, by LiveService, where the host of this run can. Where such
+ * a stream is cut, a service that keeps a log is gone on with, without talking.
+ *
  * When the run is aborted here, it is cancelled there. `run` throws AgentUnavailableError if the service cannot be
  * reached or is lost, and AgentError with its reason if it refuses the run.
  */
@@ -73,6 +78,9 @@ export function remoteAgent(options: RemoteAgentOptions): RemoteAgent {
     ...(tls !== undefined && { tls }),
     ...(lookup !== undefined && { lookup }),
   });
+  const kind = new KindOfRemote(client, agentId);
+  // A stream in both directions needs HTTP/2, and browsers' wires do without.
+  const canBeLive = httpVersion !== "1.1" && protocol !== "grpc-web";
   async function describe(signal: AbortSignal): Promise<AgentDescription | undefined> {
     try {
       const { agents } = await client.agui.getServiceInfo({ agentId }, { signal });
@@ -86,18 +94,24 @@ export function remoteAgent(options: RemoteAgentOptions): RemoteAgent {
   return {
     kind: protocol ?? "grpc",
     ...(options.description !== undefined && { description: options.description }),
-    run(input: RunAgentInput, { signal }: RunContext): AsyncIterable<EncodedEvent> {
-      const stream = client.run(input, {
-        agentId,
-        signal,
+    run(input: RunAgentInput, context: RunContext): AsyncIterable<EncodedEvent> {
+      const stream = {
+        signal: context.signal,
         onAbort: "cancel",
-        onDisconnect: "cancel",
         keepBytes: true,
         ...(heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs }),
-        ...(maxStartAttempts !== undefined && { maxStartAttempts }),
-      });
+      } as const;
+      const start = { agentId, onDisconnect: "cancel", maxStartAttempts: maxStartAttempts ?? 2 } as const;
       // `keepBytes` gives every event its bytes.
-      return withErrors(stream, (error) => translate(error, options)) as AsyncIterable<EncodedEvent>;
+      const wrap = (events: RunStream) =>
+        withErrors(events, (error) => translate(error, options)) as AsyncIterable<EncodedEvent>;
+      const plain = () => wrap(client.run(input, { ...stream, ...start }));
+      if (!canBeLive || !context.inputs?.handOn) return plain();
+      return liveEvents(
+        { client, agentId, kind, translate: (error) => translate(error, options) },
+        { input, context, heartbeatTimeoutMs },
+        { plain, observe: (target, place) => wrap(client.observeRun(target, { ...stream, ...place })) },
+      );
     },
     async capabilities(signal: AbortSignal): Promise<AgentCapabilities> {
       return (await describe(signal))?.capabilities ?? {};

@@ -1,4 +1,5 @@
 import { AGUIService } from "@dragoman/contract/agent/v1/agui_service_pb";
+import { LiveService } from "@dragoman/contract/agent/v1/live_service_pb";
 import {
   consoleLog,
   createServer,
@@ -8,8 +9,10 @@ import {
   type ServerOptions,
 } from "@dragoman/server";
 import type { Agent } from "./agent.ts";
-import { createHostService, type RunWarning } from "./host/agui-service.ts";
+import { createHostService, type HostServiceOptions, type RunWarning } from "./host/agui-service.ts";
+import { createLiveService } from "./host/live-service.ts";
 import { type Agents, NamedAgents } from "./host/named-agents.ts";
+import { RunSlots } from "./host/run-slots.ts";
 
 export type { Agent, AgentOutput, EncodedEvent, RunContext } from "./agent.ts";
 export type { RunWarning } from "./host/agui-service.ts";
@@ -54,7 +57,7 @@ export interface AgentHost extends AsyncDisposable {
 }
 
 /**
- * Serves an agent, or several by id, as AGUIService over gRPC, gRPC-Web and Connect on one port, with health,
+ * Serves an agent, or several by id, as AGUIService and LiveService over gRPC, gRPC-Web and Connect on one port, with health,
  * reflection and probes.
  *
  * A bare host: it keeps no log, numbers the events of each run from 1, and says that its streams cannot be
@@ -66,17 +69,21 @@ export interface AgentHost extends AsyncDisposable {
 export async function serve(agents: Agent | Agents, options: ServeOptions = {}): Promise<AgentHost> {
   const { port = 0, host = "127.0.0.1", drainOnSignals = false } = options;
   const log = options.log ?? consoleLog;
-  const service = createHostService({
+  const hosted: HostServiceOptions = {
     agents: new NamedAgents(agents),
     name: options.name ?? "agent-host",
     version: options.version ?? "0.0.0",
     heartbeatMs: positive("heartbeatMs", options.heartbeatMs ?? 15_000),
     maxPendingBytes: positive("maxPendingBytes", options.maxPendingBytes ?? 64 << 10),
-    maxActiveRuns: positive("maxActiveRuns", options.maxActiveRuns ?? 10_000),
+    slots: new RunSlots(positive("maxActiveRuns", options.maxActiveRuns ?? 10_000)),
     onWarning: options.onWarning ?? (({ message, ...warning }) => log.warn(message, { ...warning })),
     isServing: () => server.health.serving,
-  });
-  const server = createServer({ ...options, services: [implement(AGUIService, service)] });
+  };
+  const services = [
+    implement(AGUIService, createHostService(hosted)),
+    implement(LiveService, createLiveService(hosted)),
+  ];
+  const server = createServer({ ...options, services });
   const address = await server.listen({ host, port });
   const signals = drainOnSignals ? watchSignals(() => void server.drain()) : undefined;
   const stop = async (stopping: Promise<unknown>) => {

@@ -1,19 +1,20 @@
 import { timestampNow } from "@bufbuild/protobuf/wkt";
-import { Code, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
-import { capabilitiesToMessage } from "@dragoman/agui";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import { capabilitiesToMessage, type RunAgentInput } from "@dragoman/agui";
 import {
   type AGUIService,
   type GetServiceInfoRequest,
   type RunAgentRequest,
+  RunAgentResponseSchema,
   HealthCheckResponse_Status as Status,
 } from "@dragoman/contract/agent/v1/agui_service_pb";
-import { reasonError } from "@dragoman/rpc";
 import { capabilitiesOf } from "../capabilities.ts";
 import type { PipelineWarning } from "../pipeline.ts";
 import type { NamedAgents } from "./named-agents.ts";
 import { inputProblems, readRunRequest } from "./read-request.ts";
 import type { RunFeedOptions } from "./run-feed.ts";
-import { runItems } from "./run-items.ts";
+import { type HostedRun, runItems } from "./run-items.ts";
+import type { RunSlots } from "./run-slots.ts";
 
 /** A warning, and the run that it is about. */
 export interface RunWarning extends PipelineWarning {
@@ -27,27 +28,26 @@ export interface HostServiceOptions extends RunFeedOptions {
   readonly agents: NamedAgents;
   readonly name: string;
   readonly version: string;
-  readonly maxActiveRuns: number;
+  readonly slots: RunSlots;
   readonly onWarning: (warning: RunWarning) => void;
   readonly isServing: () => boolean;
 }
 
+/** The run of a request, for {@link runItems}. */
+export function hostedRun(options: HostServiceOptions, agentId: string, input: RunAgentInput): HostedRun {
+  const [id, agent] = options.agents.find(agentId);
+  const { threadId, runId } = input;
+  const onWarning = (warning: PipelineWarning) =>
+    options.onWarning({ ...warning, agentId: id, threadId, runId });
+  return { agentId: id, agent, input, feed: options, onWarning };
+}
+
 /** AGUIService on agents alone: no log, no sessions. */
 export function createHostService(options: HostServiceOptions): ServiceImpl<typeof AGUIService> {
-  let activeRuns = 0;
   async function* runAgent(request: RunAgentRequest, context: HandlerContext) {
-    const [agentId, agent] = options.agents.find(request.agentId);
-    const input = readRunRequest(request);
-    if (activeRuns >= options.maxActiveRuns) throw tooManyRuns(options.maxActiveRuns);
-    const { threadId, runId } = input;
-    const onWarning = (warning: PipelineWarning) =>
-      options.onWarning({ ...warning, agentId, threadId, runId });
-    activeRuns += 1;
-    try {
-      yield* runItems({ agentId, agent, input, feed: options, onWarning }, context);
-    } finally {
-      activeRuns -= 1;
-    }
+    options.agents.find(request.agentId);
+    const run = hostedRun(options, request.agentId, readRunRequest(request));
+    yield* options.slots.hold(() => runItems(RunAgentResponseSchema, run, context));
   }
   return {
     runAgent,
@@ -59,7 +59,7 @@ export function createHostService(options: HostServiceOptions): ServiceImpl<type
     healthCheck: () => ({
       status: options.isServing() ? Status.SERVING : Status.NOT_SERVING,
       time: timestampNow(),
-      diagnostics: { version: options.version, active_runs: String(activeRuns) },
+      diagnostics: { version: options.version, active_runs: String(options.slots.taken) },
     }),
   };
 }
@@ -83,13 +83,4 @@ async function serviceInfo(
     agents: await Promise.all(described),
     wires: ["grpc", "grpc-web", "connect"],
   };
-}
-
-function tooManyRuns(limit: number) {
-  return reasonError(
-    Code.ResourceExhausted,
-    "LIMIT_REACHED",
-    `This host runs ${limit} agents at a time (maxActiveRuns). Try again later.`,
-    { metadata: { limit: "maxActiveRuns", value: limit } },
-  );
 }

@@ -34,9 +34,14 @@ export function readRunRequest(request: RunAgentRequest): RunAgentInput {
       { metadata: { head_sequence: 0, log_id: "" } },
     );
   }
-  const problems = inputProblems(request.input);
+  return readInput(request.input);
+}
+
+/** The input of a run. Throws INVALID_ARGUMENT, INVALID_INPUT with all its problems. */
+export function readInput(message: InputMessage | undefined): RunAgentInput {
+  const problems = inputProblems(message);
   if (problems.length > 0) throw invalidInput(problems);
-  return parseRunAgentInput(inputFromMessage(request.input as InputMessage));
+  return parseRunAgentInput(inputFromMessage(message as InputMessage));
 }
 
 /** All that is wrong with an input. */

@@ -4,7 +4,12 @@ import { type AguiEvent, EventBatch, FrameEncoder } from "@dragoman/agui";
 const flushBytes = 16 << 10;
 
 /** What the reader of a feed gets next. */
-export type FeedItem = { readonly batch: EventBatch } | "heartbeat" | "end";
+export type FeedItem =
+  | { readonly batch: EventBatch }
+  /** The agent took the input of this request. */
+  | { readonly taken: number }
+  | "heartbeat"
+  | "end";
 
 /** How a feed behaves. */
 export interface RunFeedOptions {
@@ -22,6 +27,8 @@ export class RunFeed {
   readonly #maxPendingBytes: number;
   readonly #frames = new FrameEncoder();
   readonly #timer: NodeJS.Timeout;
+  /** Requests whose inputs were taken, to be told. */
+  readonly #taken: number[] = [];
   #sequence = 0;
   /** Half intervals since the last item. */
   #quietTicks = 0;
@@ -53,6 +60,13 @@ export class RunFeed {
     this.#kick();
   }
 
+  /** Adds that the agent took the input of a request. */
+  taken(requestNumber: number): void {
+    if (this.#outcome !== "open") return;
+    this.#taken.push(requestNumber);
+    this.#kick();
+  }
+
   /** Ends the feed once what it holds was read; with an error, at once. */
   end(failure?: { readonly error: unknown }): void {
     if (this.#outcome !== "open") return;
@@ -75,6 +89,8 @@ export class RunFeed {
   async next(): Promise<FeedItem> {
     for (;;) {
       if (typeof this.#outcome === "object") throw this.#outcome.error;
+      const taken = this.#taken.shift();
+      if (taken !== undefined) return { taken };
       const { pendingBytes } = this.#frames;
       if (pendingBytes > 0) {
         if (pendingBytes < flushBytes && this.#outcome === "open") await nextTurn();
