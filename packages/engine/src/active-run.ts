@@ -22,6 +22,8 @@ export class ActiveRun {
   readonly promised = new Set<string>();
   /** Set while an agent works on it: ends it as cancelled. */
   stop: ((outcome: "cancelled" | "shutdown") => void) | undefined;
+  /** Whether its end is being written: nothing may be written about it after that. */
+  isEnding = false;
   readonly #policy: DisconnectPolicy;
   readonly #onAbandoned: () => void;
   #resolveEnded: (info: RunInfo) => void = () => {};

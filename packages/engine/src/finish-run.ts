@@ -99,6 +99,7 @@ async function writeEnding(
   };
   const checkpoint = refusal ? [] : session.checkpointIfDue();
   const messageCount = countMessages(session.fold.messages);
+  run.isEnding = true;
   const entries = session.entriesFor(info, { messageCount });
   writer.add(openings.records, [...entries, ...session.interruptEntries(openings.infos), ...checkpoint]);
   await writer.flush();

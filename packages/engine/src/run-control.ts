@@ -291,8 +291,12 @@ export class RunControl {
   /** Makes the wish durable that a run ends as cancelled, and stops its agent. */
   async cancel(session: Session, run: ActiveRun, reason: string): Promise<void> {
     if (run.isEnded || run.info.cancelRequested) return;
-    run.info = { ...run.info, cancelRequested: true };
     const writer = await session.write();
+    if (run.isEnding) {
+      await run.ended;
+      return;
+    }
+    run.info = { ...run.info, cancelRequested: true };
     const { runId } = run.info;
     writer.add(
       [encodeRecord({ type: "cancel", time: this.#options.now(), runId, reason })],
