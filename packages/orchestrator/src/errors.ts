@@ -59,6 +59,7 @@ const resourceKeys = {
   RUN_NOT_FOUND: "run",
   BATCH_NOT_FOUND: "batch",
   INTERRUPT_NOT_FOUND: "interrupt",
+  TOOL_NOT_FOUND: "tool",
   TOOL_CALL_NOT_FOUND: "tool_call",
 } as const;
 
@@ -102,8 +103,14 @@ export function invalidInput(problems: readonly Problem[]): ConnectError {
 }
 
 function detailsOf(error: EngineError): ErrorDetail[] {
+  if (error.problems.length > 0) {
+    const fieldViolations = error.problems.map(({ path, message, rule }) => {
+      return { field: path, description: message, reason: rule.toUpperCase() };
+    });
+    return [{ desc: BadRequestSchema, value: { fieldViolations } }];
+  }
   const resourceType = resourceKeys[error.reason as keyof typeof resourceKeys];
   if (resourceType === undefined) return [];
-  const resourceName = error.metadata[`${resourceType}_id`] ?? "";
+  const resourceName = error.metadata[`${resourceType}_id`] ?? error.metadata[`${resourceType}_name`] ?? "";
   return [{ desc: ResourceInfoSchema, value: { resourceType, resourceName, description: error.message } }];
 }

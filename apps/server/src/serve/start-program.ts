@@ -23,6 +23,7 @@ import { createAgents } from "./agents.ts";
 import type { ServeConfig } from "./config.ts";
 import { createEgress } from "./egress.ts";
 import { isOwnAddress, type OwnAddress } from "./own-address.ts";
+import { createToolExecutors, type ToolExecutors } from "./tool-executors.ts";
 
 /** A running server. */
 export interface Program {
@@ -53,6 +54,7 @@ export async function startProgram(
 ): Promise<Program> {
   const agents = createAgents(config, environment);
   const egress = createEgress(config);
+  const tools = createToolExecutors(egress);
   const store = await openStore(config);
   let registry: AgentRegistry | undefined;
   try {
@@ -61,7 +63,8 @@ export async function startProgram(
     const { catalog } = store;
     const directory = await openAgentRegistry({ catalog, agents, egress, isOwn, onError });
     registry = directory;
-    const engine = await openEngine({ store, agents: directory, onError });
+    const { executors: toolExecutors } = tools;
+    const engine = await openEngine({ store, agents: directory, toolExecutors, onError });
     const batches = new Batches({ engine, agents: directory, catalog, onError });
     void batches.recover(); // reports its errors itself, and keeps nothing else waiting
     const wires = config.rpcEnabled
@@ -92,12 +95,21 @@ export async function startProgram(
     own = { host: config.host, port: address.port, names: config.allowedHosts };
     let closing: Promise<void> | undefined;
     const close = () => {
-      closing ??= stop({ server, engine, batches, registry: directory, store, drainMs: config.drainMs });
+      closing ??= stop({
+        server,
+        engine,
+        batches,
+        registry: directory,
+        tools,
+        store,
+        drainMs: config.drainMs,
+      });
       return closing;
     };
     return { address, agents: directory.list(), wires, close };
   } catch (error) {
     registry?.close();
+    tools.close();
     await store.close();
     throw error;
   }
@@ -132,16 +144,18 @@ interface Parts {
   readonly engine: Engine;
   readonly batches: Batches;
   readonly registry: AgentRegistry;
+  readonly tools: ToolExecutors;
   readonly store: Store;
   readonly drainMs: number;
 }
 
-async function stop({ server, engine, batches, registry, store, drainMs }: Parts): Promise<void> {
+async function stop({ server, engine, batches, registry, tools, store, drainMs }: Parts): Promise<void> {
   server.health.shutdown();
   batches.beginNoMore();
   await engine.close(drainMs);
   await batches.close(batchGraceMs);
   registry.close();
+  tools.close();
   await server.drain({ graceMs: connectionGraceMs });
   await store.close();
 }
