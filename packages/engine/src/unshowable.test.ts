@@ -35,6 +35,11 @@ const activity: AguiEvent = {
 test.each<[string, AguiEvent, string]>([
   ["a state that is too deep", stateDelta(tooDeep), "more than 30 deep"],
   ["a state that is too heavy", stateDelta(doublings), "more than 4194304 (maxCopiedWeight)"],
+  [
+    "a state that is no JSON",
+    stateDelta([{ op: "copy", from: "/toString", path: "/x" }]),
+    "no value of JSON",
+  ],
   ["an activity that is too deep", activityDelta(tooDeep), "more than 30 deep"],
   ["an activity that is too heavy", activityDelta(doublings), "more than 4194304 (maxCopiedWeight)"],
   ["an activity that is no object", activityDelta([{ op: "replace", path: "", value: 1 }]), "stay an object"],

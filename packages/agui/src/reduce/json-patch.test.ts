@@ -135,6 +135,17 @@ test("shares what it moves, and what is beside it", () => {
   expect(next).toEqual({ from: { kept: {} }, to: { kept: {}, moved: { a: [1] } } });
 });
 
+test.each<JsonPatchOperation>([
+  { op: "copy", from: "/toString", path: "/x" },
+  { op: "move", from: "/constructor", path: "/x" },
+  { op: "copy", from: "/list/map", path: "/list/-" },
+  { op: "copy", from: "/toString", path: "" },
+])("what every object of JavaScript has is no value: %o", (operation) => {
+  expect(() => applyPatch({ list: [] }, [operation])).toThrow(
+    expect.objectContaining({ name: "PatchError", isUnshowable: true }),
+  );
+});
+
 const pointer = fc.constantFrom(
   "",
   "/a",

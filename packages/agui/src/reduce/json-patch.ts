@@ -66,7 +66,7 @@ function applyOperation(document: Json, operation: JsonPatchOperation, copied: S
   }
   // The library lets a move or copy from nowhere to the root pass.
   if (current === undefined) throw new Error("Cannot perform the operation from a path that does not exist");
-  checkDepth(current, operation);
+  checkShowable(current, operation);
   return current;
 }
 
@@ -106,14 +106,17 @@ function checkTarget(document: Json, path: string): void {
 }
 
 /** Events cannot show a document that is nested deeper; only what the operation put there can have made it so. */
-function checkDepth(document: Json, operation: JsonPatchOperation): void {
-  if (operation.op === "remove" || operation.op === "test" || operation.path === "") return;
+function checkShowable(document: Json, operation: JsonPatchOperation): void {
+  if (operation.op === "remove" || operation.op === "test") return;
   const keys = operation.path.split("/").slice(1).map(jsonpatch.unescapePathComponent);
   let value: Json | undefined = document;
   for (const [index, key] of keys.entries()) {
     if (Array.isArray(value) && key === "-" && index === keys.length - 1) value = value.at(-1);
     else if (value !== undefined && isContainer(value)) value = value[key];
   }
+  // The library takes from `/toString` what every object of JavaScript has, and so do stock clients.
+  if (typeof value === "function") throw new UnshowableError("Cannot take what is no value of JSON");
+  if (keys.length === 0) return;
   if (value !== undefined && isDeeperThan(value, MAX_VALUE_DEPTH - keys.length)) {
     throw new UnshowableError(`Cannot nest the document more than ${MAX_VALUE_DEPTH} deep`);
   }
