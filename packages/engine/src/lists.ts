@@ -32,6 +32,8 @@ export interface ListSessionsQuery extends PageQuery {
 const pageSizeDefault = 50;
 const pageSizeMax = 1_000;
 const smallPageBytes = 4 * 1024 * 1024;
+/** What the entries of one page have together, unless the first is larger: clients take 4 MiB. */
+const pageMaxBytes = 3 * 1024 * 1024;
 
 export async function listRuns(catalog: Catalog, query: ListRunsQuery): Promise<Page<RunInfo>> {
   const { namespace, sessionId, agentId, state } = query;
@@ -73,12 +75,21 @@ export async function listEntries(
   const hash = filterHash(filter);
   const after = page.pageToken === "" ? undefined : readToken(page.pageToken, hash);
   const entries = await catalog.list({ ...filter, limit: size + 1, ...(after && { after }) });
-  const items = entries.slice(0, size);
+  const items = upTo(pageMaxBytes, entries.slice(0, size));
   const last = items[items.length - 1];
   // A store may cut a list whose entries are large, so a short page is the last one only if it is small.
   const bytes = entries.reduce((sum, entry) => sum + entry.value.length, 0);
-  const hasMore = entries.length > size || bytes > smallPageBytes;
+  const hasMore = entries.length > items.length || bytes > smallPageBytes;
   return { items, nextPageToken: hasMore && last ? writeToken(last, hash) : "" };
+}
+
+function upTo(maxBytes: number, entries: readonly CatalogEntry[]): readonly CatalogEntry[] {
+  let bytes = 0;
+  const end = entries.findIndex(({ value }, index) => {
+    bytes += value.length;
+    return index > 0 && bytes > maxBytes;
+  });
+  return end < 0 ? entries : entries.slice(0, end);
 }
 
 /** How many items a page has. */

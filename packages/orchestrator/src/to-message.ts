@@ -1,13 +1,14 @@
 import { create, type JsonObject } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { type Duration, durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type Run, RunSchema, RunState } from "@dragoman/contract/orchestrator/v1/run_pb";
 import { type Session, SessionSchema, SessionState } from "@dragoman/contract/orchestrator/v1/session_pb";
-import type {
-  RunInfo,
-  RunState as RunStateName,
-  SessionInfo,
-  SessionOptions,
-  SessionView,
+import {
+  expireTimeOf,
+  type RunInfo,
+  type RunState as RunStateName,
+  type SessionInfo,
+  type SessionOptions,
+  type SessionView,
 } from "@dragoman/engine";
 
 const runStates: Readonly<Record<RunStateName, RunState>> = {
@@ -58,7 +59,7 @@ export function runMessage(info: RunInfo, openInterruptIds: readonly string[] = 
 }
 
 /** The wire form of a session as a list has it: as of its last run boundary. */
-export function sessionMessage(info: SessionInfo): Session {
+export function sessionMessage(info: SessionInfo, expireTime = expireTimeOf(info)): Session {
   return create(SessionSchema, {
     sessionId: info.sessionId,
     createTime: timestampFromMs(info.createTime),
@@ -68,6 +69,7 @@ export function sessionMessage(info: SessionInfo): Session {
     runCount: BigInt(info.runCount),
     messageCount: BigInt(info.messageCount),
     title: info.title,
+    ...(expireTime !== undefined && { expireTime: timestampFromMs(expireTime) }),
     ...(info.options && { options: sessionOptions(info.options) }),
     parentSessionId: info.parent?.sessionId ?? "",
     parentRunId: info.parent?.runId ?? "",
@@ -76,13 +78,24 @@ export function sessionMessage(info: SessionInfo): Session {
   });
 }
 
-function sessionOptions({ messageCountMax = 0, metadata }: SessionOptions) {
-  return { messageCountMax, ...(metadata && { metadata: metadata as JsonObject }) };
+function sessionOptions(options: SessionOptions) {
+  const { messageCountMax = 0, metadata, expireAfterMs, idleTimeoutMs, retentionMs } = options;
+  return {
+    messageCountMax,
+    ...duration("expireAfter", expireAfterMs),
+    ...duration("idleTimeout", idleTimeoutMs),
+    ...duration("retention", retentionMs),
+    ...(metadata && { metadata: metadata as JsonObject }),
+  };
+}
+
+function duration(name: string, ms: number | undefined): { [name: string]: Duration } {
+  return ms === undefined ? {} : { [name]: durationFromMs(ms) };
 }
 
 /** The wire form of a session as it stands now. */
 export function sessionViewMessage(view: SessionView): Session {
-  return Object.assign(sessionMessage(view.info), {
+  return Object.assign(sessionMessage(view.info, view.expireTime), {
     logId: view.logId,
     headSequence: BigInt(view.headSequence),
     firstSequence: BigInt(view.firstSequence),

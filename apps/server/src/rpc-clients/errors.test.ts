@@ -118,14 +118,6 @@ describe("sessions and lists", () => {
     });
   });
 
-  test("options that this server does not keep", async () => {
-    const options = { expireAfter: { seconds: 60n } };
-    expect(await refusedCall(all.sessions.createSession({ options }))).toMatchObject({
-      code: Code.Unimplemented,
-      reason: "UNSUPPORTED",
-    });
-  });
-
   test("page tokens of something else", async () => {
     const sessionId = unique();
     for (const runId of ["1", "2", "3"]) await readStream(run(sessionId, runId, { messages: [user(runId)] }));

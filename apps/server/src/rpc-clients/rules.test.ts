@@ -1,3 +1,4 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { inputToMessage } from "@dragoman/agui";
 import type {
@@ -9,6 +10,7 @@ import type {
 import { BadRequestSchema } from "@dragoman/contract/google/rpc/error_details_pb";
 import type { AttachMode } from "@dragoman/contract/orchestrator/v1/cursor_pb";
 import type { RunState } from "@dragoman/contract/orchestrator/v1/run_pb";
+import type { SessionOptionsSchema } from "@dragoman/contract/orchestrator/v1/session_pb";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Services, servicesOver } from "../testing/services.ts";
 import { startTestServer, type TestServer } from "../testing/test-server.ts";
@@ -32,6 +34,8 @@ describe("requests that break the rules of their schema", () => {
   const long = "x".repeat(257);
   const input = inputToMessage({ threadId: "t", runId: "r", messages: [] });
   const sessionId = "t";
+  const withOptions = (options: MessageInitShape<typeof SessionOptionsSchema>) =>
+    all.sessions.createSession({ options });
   const bad: readonly (readonly [string, string, () => Promise<unknown> | AsyncIterable<unknown>])[] = [
     ["RunAgent", "input", () => all.agui.runAgent({})],
     ["RunAgent", "agent_id", () => all.agui.runAgent({ input, agentId: long })],
@@ -70,6 +74,10 @@ describe("requests that break the rules of their schema", () => {
       "tools",
       () => all.sessions.createSession({ tools: Array(257).fill({ name: "n", description: "d" }) }),
     ],
+    ["CreateSession", "options.expire_after", () => withOptions({ expireAfter: { seconds: 0n } })],
+    ["CreateSession", "options.idle_timeout", () => withOptions({ idleTimeout: { seconds: -1n } })],
+    ["CreateSession", "options.retention", () => withOptions({ retention: { seconds: 315_360_001n } })],
+    ["CreateSession", "options.message_count_max", () => withOptions({ messageCountMax: -1 })],
     ["GetSession", "session_id", () => all.sessions.getSession({})],
     ["ListSessions", "page_size", () => all.sessions.listSessions({ pageSize: -1 })],
     ["EndSession", "session_id", () => all.sessions.endSession({})],
