@@ -35,13 +35,21 @@ export class UnshowableError extends Error {}
  *
  * Throws a {@link PatchError} if any operation does not apply, if it would nest the document deeper than events
  * may be, and if a `copy` would make it heavier than {@link maxCopiedWeight}.
+ *
+ * @param check looks at each operation before it is applied, with the document that it would be applied to. What
+ *   it throws is the reason why the patch does not apply. Default: what AG-UI's clients accept is accepted.
  */
-export function applyPatch(document: Json, patch: readonly JsonPatchOperation[]): Json {
+export function applyPatch(
+  document: Json,
+  patch: readonly JsonPatchOperation[],
+  check?: (document: Json, operation: JsonPatchOperation) => void,
+): Json {
   const copied = new Set<object>();
   let current = document;
   let budget: number | undefined;
   patch.forEach((operation, index) => {
     try {
+      check?.(current, operation);
       if (movesIntoItself(operation)) throw new Error("Cannot move a value into itself");
       if (operation.op === "copy") {
         // Weighed once in a patch: all else that it adds is written out in it.

@@ -108,6 +108,11 @@ describe("patch", () => {
     expect(applyChange(deepFreeze(state), patch(...deepFreeze(operations)))).toEqual(expected);
   });
 
+  test.each<Json>([5, "text", null, true])("refuses to add a member to %j", (state) => {
+    const error = refusal(state, patch({ op: "add", path: "/a", value: 1 }));
+    expect(error).toMatchObject({ path: "/a", operationIndex: 0 });
+  });
+
   const fine: JsonPatchOperation = { op: "add", path: "/fine", value: 1 };
 
   test.each<[string, JsonPatchOperation]>([
@@ -124,6 +129,15 @@ describe("patch", () => {
     ["a move into itself", { op: "move", from: "/list", path: "/list/0" }],
     ["a copy from nowhere", { op: "copy", from: "/missing", path: "/a" }],
     ["a prototype", { op: "add", path: "/__proto__/a", value: 1 }],
+    ["something of a text", { op: "move", from: "/text/0", path: "/a" }],
+    ["the length of a text", { op: "copy", from: "/text/length", path: "/a" }],
+    ["the length of a list", { op: "move", from: "/list/length", path: "/a" }],
+    ["what every object has", { op: "copy", from: "/toString", path: "/a" }],
+    ["a removal of what every object has", { op: "remove", path: "/toString" }],
+    ["an index with a zero before it", { op: "add", path: "/list/01", value: 1 }],
+    ["a move beyond the end", { op: "move", from: "/text", path: "/list/3" }],
+    ["a move beyond what remains", { op: "move", from: "/list/0", path: "/list/2" }],
+    ["an escape that is none", { op: "add", path: "/a~2", value: 1 }],
     ["too deep a value", { op: "add", path: "/a", value: nested(30, 1) }],
     ["far too deep a value", { op: "add", path: "/a", value: nested(100_000, 1) }],
     ["a path that is none", { op: "add", path: "a", value: 1 }],

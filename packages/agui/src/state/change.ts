@@ -8,6 +8,7 @@ import {
   reasonOf,
 } from "../reduce/json-patch.ts";
 import type { Json, JsonPatchOperation } from "../types.ts";
+import { checkOperation } from "./check-operation.ts";
 import { mergePatch } from "./merge-patch.ts";
 import { quoteShortly } from "./pointer.ts";
 
@@ -82,7 +83,7 @@ function patched(state: Json, operations: readonly JsonPatchOperation[]): Json {
     }
   });
   try {
-    return applyPatch(state, operations);
+    return applyPatch(state, operations, checkOperation);
   } catch (error) {
     if (!(error instanceof PatchError)) throw error;
     throw refused(operations[error.operationIndex], error.operationIndex, reasonOf(error));
