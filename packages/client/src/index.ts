@@ -6,6 +6,17 @@ export {
   agentClientOn,
   type StreamOptions,
 } from "./agent-client.ts";
+export {
+  type AgentAnswer,
+  type AgentEvent,
+  type AgentEventData,
+  type AgentOutcome,
+  type AgentUsage,
+  type SpawnAnswer,
+  toAgentAnswer,
+  toAgentEvent,
+  toSpawnAnswer,
+} from "./agent-loop.ts";
 export type { ResumeAttempt, ResumeOptions } from "./backoff.ts";
 export type { ByteClient, ByteRequest, ByteSink, ByteStream } from "./byte-stream.ts";
 export { type Collected, type CollectOptions, collect } from "./collect.ts";
