@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { CommandError } from "./client/command-error.ts";
+import { addBatch } from "./commands/batch.ts";
 import { addCancel } from "./commands/cancel.ts";
 import { addLists } from "./commands/lists.ts";
 import { addObserve } from "./commands/observe.ts";
@@ -23,6 +24,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
   addObserve(program);
   addLists(program);
   addCancel(program);
+  addBatch(program);
   addState(program);
   for (const command of program.commands) command.exitOverride().showHelpAfterError("(--help says more)");
   try {
