@@ -1,5 +1,4 @@
-import { toJson } from "@bufbuild/protobuf";
-import { type Duration, ValueSchema } from "@bufbuild/protobuf/wkt";
+import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { contextFromMessage, messageToProto, toolFromMessage } from "@dragoman/agui";
 import {
@@ -13,6 +12,7 @@ import { attachStream } from "./attach-stream.ts";
 import { mapErrors } from "./errors.ts";
 import { messagePage } from "./message-page.ts";
 import type { CompleteOptions } from "./options.ts";
+import { readValue } from "./read-value.ts";
 import { attachModeName } from "./run-service.ts";
 import { sessionMessage, sessionStateName, sessionViewMessage } from "./to-message.ts";
 
@@ -23,7 +23,7 @@ export function createSessionService(options: CompleteOptions): ServiceImpl<type
     createSession: (request, context) =>
       mapErrors(async () => {
         const key = { namespace: namespaceOf(context), id: request.sessionId || newId() };
-        const initialState = request.initialState && toJson(ValueSchema, request.initialState);
+        const initialState = request.initialState && readValue(request.initialState, "initial_state");
         return {
           session: sessionViewMessage(await engine.createSession(key, optionsOf(request), initialState)),
         };

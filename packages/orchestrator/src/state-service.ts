@@ -1,16 +1,8 @@
-import { create, fromJson, type JsonValue, toJson } from "@bufbuild/protobuf";
+import { create, fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { timestampNow, type Value, ValueSchema } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
-import {
-  diffState,
-  type Json,
-  patchOperationFromMessage,
-  patchOperationToMessage,
-  type StateChange,
-  selectState,
-} from "@dragoman/agui";
+import { diffState, type Json, patchOperationToMessage, type StateChange, selectState } from "@dragoman/agui";
 import { HeartbeatSchema } from "@dragoman/contract/agent/v1/stream_pb";
-import type { JsonPatchOperation as OperationMessage } from "@dragoman/contract/agui/v1/state_event_pb";
 import {
   StatePatchSchema,
   type StateService,
@@ -22,6 +14,8 @@ import {
 import { EngineError, type StateWatch } from "@dragoman/engine";
 import { mapErrors, toConnectError } from "./errors.ts";
 import type { CompleteOptions } from "./options.ts";
+import { readPatch } from "./read-patch.ts";
+import { readValue } from "./read-value.ts";
 
 /** Serves orchestrator.v1.StateService on an engine. */
 export function createStateService(options: CompleteOptions): ServiceImpl<typeof StateService> {
@@ -119,21 +113,12 @@ function toValue(state: unknown): Value {
 function changeOf({ change }: UpdateStateRequest): StateChange {
   switch (change.case) {
     case "patch":
-      return { kind: "patch", operations: change.value.operations.map(readOperation) };
+      return { kind: "patch", operations: readPatch(change.value.operations) };
     case "mergePatch":
-      return { kind: "merge", patch: toJson(ValueSchema, change.value) as Json };
+      return { kind: "merge", patch: readValue(change.value, "merge_patch") };
     case "replacement":
-      return { kind: "replace", value: toJson(ValueSchema, change.value) as Json };
+      return { kind: "replace", value: readValue(change.value, "replacement") };
     default:
       throw new EngineError("INVALID_REQUEST", "a change is required: patch, merge_patch or replacement");
-  }
-}
-
-function readOperation(message: OperationMessage, index: number) {
-  try {
-    return patchOperationFromMessage(message);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : "it cannot be read";
-    throw new EngineError("INVALID_REQUEST", `operation ${index} of the patch is not valid: ${why}`);
   }
 }
