@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { CommandError } from "./client/command-error.ts";
+import { addApprovals } from "./commands/approvals.ts";
 import { addBatch } from "./commands/batch.ts";
 import { addCancel } from "./commands/cancel.ts";
 import { addLists } from "./commands/lists.ts";
@@ -17,15 +18,19 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
   const program = new Command("dragoman")
     .description("The AG-UI agent server: one contract, every wire; runs that nothing can lose.")
     .version(version)
+    // What follows the name of a command is its own, also where the command above has an option of that name.
+    .enablePositionalOptions()
     .exitOverride()
     .showHelpAfterError("(--help says more)");
   addServe(program);
   addRun(program);
   addObserve(program);
   addLists(program);
+  addSessions(program);
   addCancel(program);
   addBatch(program);
   addState(program);
+  addApprovals(program);
   for (const command of program.commands) command.exitOverride().showHelpAfterError("(--help says more)");
   try {
     await program.parseAsync([...argv]);
