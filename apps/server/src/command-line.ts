@@ -7,6 +7,7 @@ import { addLists } from "./commands/lists.ts";
 import { addObserve } from "./commands/observe.ts";
 import { addRun } from "./commands/run.ts";
 import { addServe } from "./commands/serve.ts";
+import { addSpawn } from "./commands/spawn.ts";
 import { addState } from "./commands/state.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { processTerminal } from "./terminal.ts";
@@ -24,6 +25,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     .showHelpAfterError("(--help says more)");
   addServe(program);
   addRun(program);
+  addSpawn(program);
   addObserve(program);
   addLists(program);
   addSessions(program);
