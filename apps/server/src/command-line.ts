@@ -28,7 +28,6 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
   addSpawn(program);
   addObserve(program);
   addLists(program);
-  addSessions(program);
   addCancel(program);
   addBatch(program);
   addState(program);
