@@ -68,9 +68,7 @@ export function createAguiService(options: CompleteOptions): ServiceImpl<typeof 
 
 function runAgent(request: RunAgentRequest, context: HandlerContext, options: CompleteOptions) {
   return attachStream(RunAgentResponseSchema, context, async () => {
-    const input = readInput(request.input);
-    const problems = checkRunAgentInput(input);
-    if (problems.length > 0) throw invalidInput(problems);
+    const input = readValidInput(request.input);
     const started = await options.engine.start(
       {
         namespace: options.namespaceOf(context),
@@ -110,6 +108,14 @@ function disconnectPolicy(request: RunAgentRequest, fallback: DisconnectPolicy):
   if (request.onDisconnect === OnDisconnect.CANCEL)
     return { action: "cancel", graceMs: graceMs ?? graceMsDefault };
   return fallback;
+}
+
+/** The input of a run. Throws INVALID_INPUT with all its problems. */
+export function readValidInput(message: RunAgentInputMessage | undefined): RunAgentInput {
+  const input = readInput(message);
+  const problems = checkRunAgentInput(input);
+  if (problems.length > 0) throw invalidInput(problems);
+  return input;
 }
 
 function readInput(message: RunAgentInputMessage | undefined): RunAgentInput {

@@ -2,6 +2,7 @@ import type { DescService } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { AgentService } from "@dragoman/contract/agent/v1/agent_service_pb";
 import { AGUIService } from "@dragoman/contract/agent/v1/agui_service_pb";
+import { LiveService } from "@dragoman/contract/agent/v1/live_service_pb";
 import { AgentRegistryService } from "@dragoman/contract/orchestrator/v1/agent_registry_service_pb";
 import { BatchService } from "@dragoman/contract/orchestrator/v1/batch_service_pb";
 import { ChatService } from "@dragoman/contract/orchestrator/v1/chat_service_pb";
@@ -18,6 +19,7 @@ import { createBatchService } from "./batch-service.ts";
 import { createChatService } from "./chat-service.ts";
 import { createEventService } from "./event-service.ts";
 import { createHumanInLoopService } from "./human-in-loop-service.ts";
+import { createLiveService } from "./live-service.ts";
 import { completeOptions, type OrchestratorOptions } from "./options.ts";
 import { createRunService } from "./run-service.ts";
 import { createSessionService } from "./session-service.ts";
@@ -36,6 +38,7 @@ export function createServices(options: OrchestratorOptions): ServiceEntry[] {
   return [
     entry(AGUIService, createAguiService(complete)),
     entry(AgentService, createAgentService(complete)),
+    entry(LiveService, createLiveService(complete)),
     entry(RunService, createRunService(complete)),
     entry(SessionService, createSessionService(complete)),
     entry(HumanInLoopService, createHumanInLoopService(complete)),

@@ -1,4 +1,4 @@
-import type { Agent } from "@dragoman/agent";
+import type { Agent, RunContext } from "@dragoman/agent";
 import type { AguiEvent, RunAgentInput } from "@dragoman/agui";
 import { choosePlay } from "./choose-play.ts";
 import type { Ending } from "./scene.ts";
@@ -39,17 +39,19 @@ export function createAgent(options: DemoOptions = {}): Agent {
       reasoning: { supported: true, streaming: true },
       humanInTheLoop: { supported: true, approvals: true, interrupts: true, approveWithEdits: true },
     }),
-    run: (input, context) => perform(input, { paceMs, newId, now }, context.signal),
+    live: true,
+    run: (input, context) => perform(input, { paceMs, newId, now }, context),
   };
 }
 
 async function* perform(
   input: RunAgentInput,
   options: StageOptions,
-  signal: AbortSignal,
+  context: RunContext,
 ): AsyncGenerator<AguiEvent, void> {
+  const { signal } = context;
   if (signal.aborted) return;
-  const stage = createStage(input, options, signal);
+  const stage = createStage(input, options, context);
   yield stage.events.runStarted();
   try {
     const ending = yield* choosePlay(input)(stage);

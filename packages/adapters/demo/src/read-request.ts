@@ -14,7 +14,7 @@ const politeness = [
 ];
 
 /** What the user said last, without politeness and punctuation around it. Empty if nothing was said. */
-export function requestText(input: RunAgentInput): string {
+export function requestText(input: Pick<RunAgentInput, "messages">): string {
   // Well-formed, because it may be cut within a character here, and is repeated to the user.
   let text = lastUserText(input.messages)
     .slice(0, maxRequestLength)

@@ -1,4 +1,5 @@
 import { setTimeout } from "node:timers/promises";
+import type { LiveInputSource, RunContext } from "@dragoman/agent";
 import { createEventBuilder, type EventBuilder, type RunAgentInput } from "@dragoman/agui";
 
 /** What a scene plays on: the run's input, and all that is not determined by it. */
@@ -11,6 +12,10 @@ export interface Stage {
   now(): Date;
   /** Waits, `paceMs` if nothing else is said. Throws the signal's reason when the run is cancelled. */
   pause(durationMs?: number): Promise<void>;
+  /** Waits until something happens, but not longer. Throws the signal's reason when the run is cancelled. */
+  pauseUntil(happens: Promise<void>, durationMs: number): Promise<void>;
+  /** What is said while the scene plays; undefined where nobody can. */
+  readonly inputs?: LiveInputSource;
 }
 
 /** What a stage is made of. */
@@ -21,7 +26,11 @@ export interface StageOptions {
 }
 
 /** Makes the stage of one run. */
-export function createStage(input: RunAgentInput, options: StageOptions, signal: AbortSignal): Stage {
+export function createStage(
+  input: RunAgentInput,
+  options: StageOptions,
+  { signal, inputs }: Pick<RunContext, "signal" | "inputs">,
+): Stage {
   const { paceMs, newId, now } = options;
   const { threadId, runId } = input;
   return {
@@ -33,5 +42,18 @@ export function createStage(input: RunAgentInput, options: StageOptions, signal:
       signal.throwIfAborted();
       if (durationMs > 0) await setTimeout(durationMs, undefined, { signal });
     },
+    async pauseUntil(happens, durationMs) {
+      signal.throwIfAborted();
+      if (durationMs === 0) return;
+      const over = new AbortController();
+      const timer = setTimeout(durationMs, undefined, { signal: AbortSignal.any([signal, over.signal]) });
+      try {
+        await Promise.race([happens, timer]);
+      } finally {
+        over.abort();
+      }
+      signal.throwIfAborted();
+    },
+    ...(inputs && { inputs }),
   };
 }

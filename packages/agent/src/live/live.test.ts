@@ -1,4 +1,4 @@
-import { fromJson, type MessageInitShape } from "@bufbuild/protobuf";
+import { fromJson, type JsonValue, type MessageInitShape } from "@bufbuild/protobuf";
 import { ValueSchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import {
@@ -33,7 +33,7 @@ const say = (id: string): LiveInput => ({ type: "message", message: user(id) });
 const input = { threadId: "t", runId: "r", messages: [user("m0")] };
 const start = { case: "start", value: { input: inputToMessage(input) } } as const;
 const deep = Array.from({ length: 40 }).reduce<Json>((value) => ({ a: value }), 1);
-const tooDeep = { ...start.value.input, state: fromJson(ValueSchema, deep) };
+const tooDeep = { ...start.value.input, state: fromJson(ValueSchema, deep as JsonValue) };
 const message = (id: string): Request => ({ case: "message", value: { id, role: "user", content: id } });
 const control = (action: Action): Request => ({ case: "control", value: { action } });
 

@@ -1,4 +1,4 @@
-import type { Json } from "@dragoman/agui";
+import type { Json, Message, ResumeEntry } from "@dragoman/agui";
 import type { LogKey } from "@dragoman/event-log";
 import { type Attachment, type AttachOptions, attachToSession } from "../attachment.ts";
 import { appendChange } from "../change.ts";
@@ -10,8 +10,9 @@ import { withPort } from "../with-port.ts";
 import { type ChatStatus, chatStatusOf } from "./chat-status.ts";
 import { ChatWatch, ChatWatches } from "./chat-watch.ts";
 import { resetSession } from "./reset.ts";
-import type { ChatOutcome } from "./said-messages.ts";
+import { type ChatOutcome, findSaid } from "./said-messages.ts";
 import { type ChatAgent, type ChatMessage, sayMessage } from "./say-message.ts";
+import { isPlainText, type OnlyRun, steer } from "./steer.ts";
 
 /** How a chat is opened. */
 export interface OpenChatOptions {
@@ -67,6 +68,26 @@ export class Chats {
         session.mutex.run(() => {
           const agent = this.#agent(said.agentId || session.info.agentId);
           return sayMessage(this.#core, session, said, agent);
+        }),
+      ),
+    );
+  }
+
+  /**
+   * Says something to the agent of one run, and to nobody else: what it does not take is not answered. A message that
+   * is more than text, or comes when the agent does not listen, is dropped.
+   */
+  async tell(key: LogKey, input: Message | ResumeEntry, only: OnlyRun): Promise<void> {
+    await this.#core.whileOpen(() =>
+      this.#core.sessions.use(key, (session) =>
+        session.mutex.run(async () => {
+          const { active } = session;
+          if ("interruptId" in input) {
+            if (active?.info.runId !== only.runId) return;
+            active.port?.inputs.push({ type: "interrupt_answer", answer: input }, only.onTaken);
+          } else if (isPlainText(input) && !(await findSaid(session, input, this.#core.store.catalog))) {
+            await steer(this.#core, session, input, only);
+          }
         }),
       ),
     );

@@ -8,6 +8,12 @@ import { type ChatOutcome, steeredEntry } from "./said-messages.ts";
 
 type PlainMessage = UserMessage & { readonly content: string };
 
+/** The only run that a message is for: where its agent does not take it, it is for nobody here. */
+export interface OnlyRun {
+  readonly runId: string;
+  readonly onTaken: () => void;
+}
+
 /** Whether a message can be told by events within a run: a user's text and nothing else. */
 export function isPlainText(message: Message): message is PlainMessage {
   const { id: _id, role, content, name: _name, ...rest } = message as UserMessage;
@@ -24,6 +30,7 @@ export async function steer(
   core: EngineCore,
   session: Session,
   message: PlainMessage,
+  only?: OnlyRun,
 ): Promise<ChatOutcome | "not live" | "unheard"> {
   await portSettled(session);
   const writer = await session.write();
@@ -31,14 +38,15 @@ export async function steer(
   const run = session.active;
   const port = run?.port;
   if (run === undefined || port === undefined || !port.inputs.hasRoom) return "not live";
+  if (only && only.runId !== run.info.runId) return "not live";
   checkHistoryLength(session, [...session.fold.messages, message], core.limits);
   const { runId } = run.info;
   const afterSequence = writer.nextSequence - 1;
   inject(port, message);
   writer.add([], [steeredEntry(session.key, message.id, { runId, afterSequence }, core.now())]);
   await session.flush();
-  run.promised.add(message.id);
-  const isHanded = port.inputs.push({ type: "message", message });
+  if (!only) run.promised.add(message.id);
+  const isHanded = port.inputs.push({ type: "message", message }, only?.onTaken);
   return isHanded ? { disposition: "steered", runId, afterSequence } : "unheard";
 }
 

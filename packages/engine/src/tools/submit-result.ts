@@ -16,6 +16,8 @@ export interface SubmittedResult extends ToolOutcome {
   readonly toolCallId: string;
   /** Whether no run follows by itself. */
   readonly hold?: boolean;
+  /** Called when a live agent took it in the run that is active now. */
+  readonly onTaken?: () => void;
 }
 
 /** What became of a result. */
@@ -107,7 +109,7 @@ async function submitToRun(
   if (port.inputs.isRead) {
     // Left untaken, it is for a run that follows.
     if (!hold) session.active?.promised.add(toolCallId);
-    port.inputs.push({ type: "tool_result", toolCallId, ...outcome });
+    port.inputs.push({ type: "tool_result", toolCallId, ...outcome }, submitted.onTaken);
   } else if (!hold) port.calls.markFresh(toolCallId);
   await session.flush();
   core.tools.clients.take(session.key, toolCallId)?.(outcome);

@@ -16,6 +16,7 @@ import {
   type ChatInit,
   type ChatInput,
   ChatMode,
+  type ChatToolResult,
   type SendChatInputRequest,
 } from "@dragoman/contract/orchestrator/v1/chat_service_pb";
 import { type ChatOutcome, type Engine, newId } from "@dragoman/engine";
@@ -59,6 +60,7 @@ export async function takeInput(
     case "interruptAnswer":
       return { ...(await answer(engine, key, input.value)), messageId: "" };
     case "toolResult":
+      return { ...(await submit(engine, key, input.value)), messageId: "" };
     case undefined:
       throw invalidInput([{ path: "", message: "the input is empty", rule: "required" }]);
   }
@@ -72,6 +74,19 @@ async function answer(engine: Engine, key: ChatKey, proto: ResumeEntryProto): Pr
   if (runId === "") return { disposition: "done", runId: "", afterSequence };
   const { state } = await engine.getRun(key, runId);
   return { disposition: state === "queued" ? "queued" : "started", runId, afterSequence };
+}
+
+/** The agent at work gets a result, or one that goes on with it. */
+async function submit(
+  engine: Engine,
+  key: ChatKey,
+  { toolCallId, content, error }: ChatToolResult,
+): Promise<ChatOutcome> {
+  const { activeRunId, headSequence: afterSequence } = await engine.getSession(key);
+  const result = { toolCallId, content, ...(error !== undefined && { error }) };
+  const { runId } = await engine.tools.submit(key, result);
+  if (runId === "") return { disposition: "done", runId, afterSequence };
+  return { disposition: runId === activeRunId ? "steered" : "started", runId, afterSequence };
 }
 
 function control(engine: Engine, key: ChatKey, { action }: ChatControl): Promise<ChatOutcome> {

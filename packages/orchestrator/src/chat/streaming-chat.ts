@@ -12,11 +12,11 @@ import { batchOf, reasonError } from "@dragoman/rpc";
 import { attachOptions } from "../agui-service.ts";
 import { attachmentItems } from "../attach-stream.ts";
 import { toConnectError } from "../errors.ts";
+import { merge } from "../merge.ts";
 import type { CompleteOptions } from "../options.ts";
 import { attachModeName } from "../run-service.ts";
 import type { CheckInput } from "./check-input.ts";
 import { type ChatKey, takeInput } from "./inputs.ts";
-import { merge } from "./merge.ts";
 import { acceptedMessage, rejectedMessage, statusMessage } from "./to-message.ts";
 
 /** One stream of a chat. */

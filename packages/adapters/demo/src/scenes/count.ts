@@ -1,19 +1,18 @@
+import { Ear } from "../ear.ts";
 import type { Play, Scene } from "../scene.ts";
 import { say } from "../speak.ts";
 import type { Stage } from "../stage.ts";
+import { type Counting, maxPauseMs, replyTo } from "./count-replies.ts";
 
 /** How far it counts in one run. */
 const maxCount = 600;
-/** The longest pause between two numbers, in milliseconds. */
-const maxPauseMs = 10_000;
-
 const slowMs = 500;
 const request = /^count(?: from (?<from>\d{1,6}))?(?: up)? to (?<to>\d{1,6})(?:[, ]+(?<how>.*))?$/i;
 const interval = /^(?:one )?every (?<value>\d+(?:\.\d+)?)? ?(?<unit>ms|milliseconds?|s|seconds?)$/i;
 
-/** A run as long as one likes, to leave and come back to. */
+/** A run as long as one likes, to leave and come back to, and to talk to while it goes on. */
 export const count: Scene = {
-  about: `count up to ${maxCount}, to try what happens to a long run`,
+  about: `count up to ${maxCount}, and listen to you while I do`,
   example: "count to 20 slowly",
   match({ text }) {
     const { from = "1", to, how = "" } = request.exec(text)?.groups ?? {};
@@ -31,20 +30,24 @@ async function* countUp(stage: Stage, from: number, to: number, how: string): Pl
     );
     return undefined;
   }
-  yield* stage.events.textStream(numbers(stage, from, to, pauseMs));
-  return undefined;
+  const counting: Counting = { next: from, to, pauseMs, maxTo: from + maxCount - 1 };
+  const ear = new Ear(stage.inputs);
+  for (;;) {
+    if (counting.next <= counting.to) yield* stage.events.textStream(numbers(stage, counting, ear));
+    // What is said from here on is for the next run; what was said before is answered in this one.
+    else await ear.close();
+    const heard = ear.take();
+    if (heard !== undefined) yield* replyTo(stage, counting, heard);
+    else if (counting.next > counting.to) return undefined;
+  }
 }
 
-async function* numbers(
-  stage: Stage,
-  from: number,
-  to: number,
-  pauseMs: number,
-): AsyncGenerator<string, void> {
-  yield `${from}`;
-  for (let number = from + 1; number <= to; number++) {
-    await stage.pause(pauseMs);
-    yield ` ${number}`;
+/** The numbers that are still to come, until something is said. */
+async function* numbers(stage: Stage, counting: Counting, ear: Ear): AsyncGenerator<string, void> {
+  for (let separator = ""; counting.next <= counting.to; separator = " ") {
+    yield `${separator}${counting.next++}`;
+    if (counting.next <= counting.to) await stage.pauseUntil(ear.news(), counting.pauseMs);
+    if (ear.hasNews) return;
   }
 }
 
