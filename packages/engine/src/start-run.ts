@@ -205,7 +205,9 @@ function beginning(request: RunRequest, plan: Plan): AguiEvent[] {
   ];
   if (rewritten)
     events.push({ type: "MESSAGES_SNAPSHOT", messages: [...history], metadata: completeSnapshot });
-  if (plan.state.snapshot) events.push({ type: "STATE_SNAPSHOT", snapshot: plan.state.state });
+  // Who makes no run of an agent sends no state either, so that nobody has to be told.
+  if (plan.state.snapshot && !request.origin)
+    events.push({ type: "STATE_SNAPSHOT", snapshot: plan.state.state });
   return [...events, ...(request.opening?.events ?? [])];
 }
 

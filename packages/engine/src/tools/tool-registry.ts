@@ -50,7 +50,7 @@ export class ToolRegistry {
   }
 
   /** Registers tools, all or none, and returns them as they are registered then. */
-  register(
+  async register(
     namespace: string,
     sessionId: string,
     definitions: readonly ToolDefinition[],

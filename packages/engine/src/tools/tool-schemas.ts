@@ -24,8 +24,9 @@ export class ToolSchemas {
   problemsOfSchema(schema: unknown): Problem[] {
     if (schema === undefined) return [];
     if (!isObject(schema)) return [problem("", "must be a JSON Schema as an object", "type")];
+    const meta = this.#metaSchema();
     try {
-      const errors = this.#inTime(() => this.#metaErrors(schema));
+      const errors = this.#inTime(() => metaErrors(meta, schema));
       if (errors.length > 0) return errors;
       this.#validatorOf(schema);
     } catch (error) {
@@ -51,10 +52,12 @@ export class ToolSchemas {
     }
   }
 
-  #metaErrors(schema: Readonly<Record<string, unknown>>): Problem[] {
-    this.#meta ??= new Ajv2020({ allErrors: true, strict: false, logger: false });
-    if (this.#meta.validateSchema(withoutDialect(schema)) === true) return [];
-    return (this.#meta.errors ?? []).slice(0, problemsMax).map(problemOf);
+  /** What schemas are checked with. Compiled before the first one is: that takes longer than any check. */
+  #metaSchema(): Ajv2020 {
+    if (this.#meta) return this.#meta;
+    this.#meta = new Ajv2020({ allErrors: true, strict: false, logger: false });
+    this.#meta.validateSchema({});
+    return this.#meta;
   }
 
   /** The most recently used ones are kept. */
@@ -67,6 +70,11 @@ export class ToolSchemas {
     if (this.#validators.size > this.#validatorsMax && oldest !== undefined) this.#validators.delete(oldest);
     return validate;
   }
+}
+
+function metaErrors(meta: Ajv2020, schema: Readonly<Record<string, unknown>>): Problem[] {
+  if (meta.validateSchema(withoutDialect(schema)) === true) return [];
+  return (meta.errors ?? []).slice(0, problemsMax).map(problemOf);
 }
 
 /** Each schema by itself, so that none can refer to another's. What it refers to elsewhere is never fetched. */

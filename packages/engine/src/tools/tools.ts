@@ -57,7 +57,7 @@ export class Tools {
    * Rejects with INVALID_TOOL, TOOL_EXISTS, SESSION_NOT_FOUND, SESSION_ENDED, LIMIT_REACHED, UNSUPPORTED, or what an
    * executor says.
    */
-  register(key: LogKey, definitions: readonly ToolDefinition[], replace: boolean): Promise<ToolInfo[]> {
+  async register(key: LogKey, definitions: readonly ToolDefinition[], replace: boolean): Promise<ToolInfo[]> {
     this.#core.assertNotClosing();
     const { namespace, id } = key;
     return this.#withSession(key, (session) => {
@@ -67,13 +67,13 @@ export class Tools {
   }
 
   /** Lists tools, newest first. Rejects with SESSION_NOT_FOUND or INVALID_PAGE_TOKEN. */
-  list(query: ListToolsQuery): Promise<Page<ToolInfo>> {
+  async list(query: ListToolsQuery): Promise<Page<ToolInfo>> {
     const key = { namespace: query.namespace, id: query.sessionId };
     return this.#withSession(key, () => this.#core.tools.registry.list(query));
   }
 
   /** Takes tools away; returns the names of those that were registered. Rejects with SESSION_NOT_FOUND. */
-  unregister(key: LogKey, names: readonly string[]): Promise<string[]> {
+  async unregister(key: LogKey, names: readonly string[]): Promise<string[]> {
     this.#core.assertNotClosing();
     return this.#withSession(key, () => this.#core.tools.registry.unregister(key.namespace, key.id, names));
   }
@@ -86,7 +86,7 @@ export class Tools {
    *
    * @param signal ends a call outside of sessions
    */
-  execute(request: ExecuteToolRequest, signal: AbortSignal): Promise<ExecutedTool> {
+  async execute(request: ExecuteToolRequest, signal: AbortSignal): Promise<ExecutedTool> {
     this.#core.assertNotClosing();
     const key = { namespace: request.namespace, id: request.sessionId };
     return this.#withSession(key, (session) =>
