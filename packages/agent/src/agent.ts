@@ -30,6 +30,8 @@ export interface RunContext {
    * run shows it to its readers, and it is cancelled when the run ends.
    */
   readonly spawn?: Spawn;
+  /** How many servers the run came through to be here. Agents of other servers pass it on; see `hopsMax`. */
+  readonly hops?: number;
 }
 
 /**

@@ -5,11 +5,13 @@ import { type ClientEvent, errorReasonOf, type HeaderSource, type RunStream } fr
 import { createAgentClient, type NodeAgentClientOptions, type TlsOptions } from "@dragoman/client/node";
 import type { Agent, EncodedEvent, RunContext } from "./agent.ts";
 import { AgentError, AgentUnavailableError, runErrorCodes } from "./errors.ts";
+import { hopsHeaders } from "./hops.ts";
 import { KindOfRemote } from "./live/is-live.ts";
 import { liveEvents } from "./live/live-events.ts";
 import { isUnimplemented, whyNotServing } from "./remote-health.ts";
 
 export { AgentError, AgentUnavailableError } from "./errors.ts";
+export { hopsMax, readHops } from "./hops.ts";
 
 /** Where a remote agent is. */
 export interface RemoteAgentOptions {
@@ -101,7 +103,12 @@ export function remoteAgent(options: RemoteAgentOptions): RemoteAgent {
         keepBytes: true,
         ...(heartbeatTimeoutMs !== undefined && { heartbeatTimeoutMs }),
       } as const;
-      const start = { agentId, onDisconnect: "cancel", maxStartAttempts: maxStartAttempts ?? 2 } as const;
+      const start = {
+        agentId,
+        onDisconnect: "cancel",
+        maxStartAttempts: maxStartAttempts ?? 2,
+        headers: hopsHeaders(context.hops),
+      } as const;
       // `keepBytes` gives every event its bytes.
       const wrap = (events: RunStream) =>
         withErrors(events, (error) => translate(error, options)) as AsyncIterable<EncodedEvent>;

@@ -39,6 +39,8 @@ export interface RunInfo extends Created {
   readonly isUnattended?: boolean;
   /** Whether it begins before others that wait in its session. */
   readonly goesFirst?: boolean;
+  /** How many servers it came through to be here; absent for none. */
+  readonly hops?: number;
   readonly warningCount: number;
   readonly droppedEventCount: number;
 }

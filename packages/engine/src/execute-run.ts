@@ -62,7 +62,8 @@ export async function executeRun(
       : { ...input, tools: await tools.offered(session, ownTools) };
     for (let round = 1; next; round++) {
       const { inputs } = execution;
-      const given = { ...context.runContext(run), signal, agentId, inputs };
+      const { hops = 0 } = run.info;
+      const given = { ...context.runContext(run), signal, agentId, inputs, hops };
       await driveAgent(agent, next, given, pipeline, { backpressure });
       next = await nextRound(loop, round);
     }

@@ -71,7 +71,9 @@ export class RunControl {
     const existing = await session.findRun(input.runId);
     if (existing) {
       if (existing.fingerprint !== fingerprint) throw runExists(session, input.runId);
-      return { run: session.liveRun(input.runId) ?? existing, joined: true };
+      const live = session.liveRun(input.runId);
+      if (live && (request.hops ?? 0) > (live.info.hops ?? 0)) throw cameBack(session, input.runId);
+      return { run: live ?? existing, joined: true };
     }
     session.assertOpen();
     if (this.running.size >= this.#options.limits.activeRunsMax) {
@@ -345,6 +347,7 @@ function newRun(
     ...(input.parentRunId !== undefined && { parentRunId: input.parentRunId }),
     ...(agent.unverified && { unverified: true }),
     ...(request.decidesAtOnce && { isUnattended: true }),
+    ...(request.hops && { hops: request.hops }),
   };
 }
 
@@ -357,6 +360,12 @@ function followUpRunId(runId: string): string {
 export function agentNotFound(agentId: string): EngineError {
   const message = agentId === "" ? "there is no default agent" : `there is no agent ${quote(agentId)}`;
   return new EngineError("AGENT_NOT_FOUND", message, { agent_id: agentId });
+}
+
+/** The error for a run that its own agent sent back here: joined, it would wait for itself. */
+function cameBack({ sessionId }: Session, runId: string): EngineError {
+  const message = `the run ${quote(runId)} of the session ${quote(sessionId)} came back to the server that it is active on: its agent is behind itself`;
+  return new EngineError("LIMIT_REACHED", message, { limit: "hopsMax", value: "0" });
 }
 
 function runExists(session: Session, runId: string): EngineError {

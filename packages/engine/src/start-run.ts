@@ -41,6 +41,8 @@ export interface RunRequest {
   readonly opening?: RunOpening;
   /** What its session is, besides, if it has to be made. */
   readonly newSession?: Pick<SessionInfo, "options" | "parent" | "spawnDepth">;
+  /** How many servers it came through to be here. Default 0. */
+  readonly hops?: number;
 }
 
 /** What is written with the beginning of a run. */

@@ -1,6 +1,7 @@
 import { timestampNow } from "@bufbuild/protobuf/wkt";
 import { Code, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
 import { capabilitiesOf } from "@dragoman/agent";
+import { readHops } from "@dragoman/agent/remote";
 import {
   capabilitiesToMessage,
   checkRunAgentInput,
@@ -78,6 +79,7 @@ function runAgent(request: RunAgentRequest, context: HandlerContext, options: Co
         disconnect: disconnectPolicy(request, options.onDisconnect),
         history: historyNames[request.history],
         onOpenInterrupts: request.onOpenInterrupts === OnOpenInterrupts.CANCEL ? "cancel" : "repeat",
+        hops: readHops(context.requestHeader),
         ...(request.baseSequence !== undefined && { baseSequence: Number(request.baseSequence) }),
         ...(request.ifStateRevision !== undefined && { ifStateRevision: Number(request.ifStateRevision) }),
       },

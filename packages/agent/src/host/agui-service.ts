@@ -9,6 +9,7 @@ import {
   HealthCheckResponse_Status as Status,
 } from "@dragoman/contract/agent/v1/agui_service_pb";
 import { capabilitiesOf } from "../capabilities.ts";
+import { readHops } from "../hops.ts";
 import type { PipelineWarning } from "../pipeline.ts";
 import type { NamedAgents } from "./named-agents.ts";
 import { inputProblems, readRunRequest } from "./read-request.ts";
@@ -34,19 +35,24 @@ export interface HostServiceOptions extends RunFeedOptions {
 }
 
 /** The run of a request, for {@link runItems}. */
-export function hostedRun(options: HostServiceOptions, agentId: string, input: RunAgentInput): HostedRun {
+export function hostedRun(
+  options: HostServiceOptions,
+  agentId: string,
+  input: RunAgentInput,
+  { requestHeader }: HandlerContext,
+): HostedRun {
   const [id, agent] = options.agents.find(agentId);
   const { threadId, runId } = input;
   const onWarning = (warning: PipelineWarning) =>
     options.onWarning({ ...warning, agentId: id, threadId, runId });
-  return { agentId: id, agent, input, feed: options, onWarning };
+  return { agentId: id, agent, input, feed: options, onWarning, hops: readHops(requestHeader) };
 }
 
 /** AGUIService on agents alone: no log, no sessions. */
 export function createHostService(options: HostServiceOptions): ServiceImpl<typeof AGUIService> {
   async function* runAgent(request: RunAgentRequest, context: HandlerContext) {
     options.agents.find(request.agentId);
-    const run = hostedRun(options, request.agentId, readRunRequest(request));
+    const run = hostedRun(options, request.agentId, readRunRequest(request), context);
     yield* options.slots.hold(() => runItems(RunAgentResponseSchema, run, context));
   }
   return {

@@ -25,7 +25,7 @@ export function createLiveService(options: HostServiceOptions): ServiceImpl<type
     const { agentId, input } = first.value.input.value;
     options.agents.find(agentId);
     const run = {
-      ...hostedRun(options, agentId, readInput(input)),
+      ...hostedRun(options, agentId, readInput(input), context),
       listen: (feed: Listener["feed"]) => new Listener(iterator, feed),
     };
     yield* options.slots.hold(() => runItems(LiveSessionResponseSchema, run, context));

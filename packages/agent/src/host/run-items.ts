@@ -18,6 +18,8 @@ export interface HostedRun {
   readonly input: RunAgentInput;
   readonly feed: RunFeedOptions;
   readonly onWarning: (warning: PipelineWarning) => void;
+  /** How many servers it came through to be here. */
+  readonly hops: number;
   /** What is said to the agent while it works, where the caller can. */
   readonly listen?: (feed: RunFeed) => Listening;
 }
@@ -70,7 +72,7 @@ export async function* runItems<Schema extends ItemSchema>(
 
 /** Runs the agent into the feed, in its own time. */
 function startAgent(
-  { agentId, agent, input, onWarning }: HostedRun,
+  { agentId, agent, input, hops, onWarning }: HostedRun,
   feed: RunFeed,
   signal: AbortSignal,
   listening: Listening | undefined,
@@ -95,7 +97,7 @@ function startAgent(
   };
   pipeline.inject(started);
   const backpressure = () => listening?.paused() ?? feed.backpressure();
-  const context = { signal, agentId, ...(listening && { inputs: listening.inputs }) };
+  const context = { signal, agentId, hops, ...(listening && { inputs: listening.inputs }) };
   driveAgent(agent, input, context, pipeline, { backpressure }).then(
     () => feed.end(),
     (cause: unknown) =>

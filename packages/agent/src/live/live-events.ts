@@ -57,13 +57,13 @@ async function* talk(
   { isResumable }: RemoteKind,
   ways: OtherWays,
 ): AsyncGenerator<EncodedEvent, void> {
-  const { signal } = context;
+  const { signal, hops } = context;
   const place = { afterSequence: 0, logId: "" };
   const onPlace = (sequence: number, logId: string) => {
     place.afterSequence = sequence;
     place.logId = logId;
   };
-  const run = { client, agentId, input, inputs, signal, heartbeatTimeoutMs, isResumable, onPlace };
+  const run = { client, agentId, input, inputs, signal, hops, heartbeatTimeoutMs, isResumable, onPlace };
   try {
     yield* runLive(run);
   } catch (error) {

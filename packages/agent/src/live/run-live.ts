@@ -5,6 +5,7 @@ import type { AgentClient } from "@dragoman/client";
 import type { LiveSessionResponse } from "@dragoman/contract/agent/v1/live_service_pb";
 import { type Event, EventSchema } from "@dragoman/contract/agui/v1/event_pb";
 import type { EncodedEvent } from "../agent.ts";
+import { hopsHeaders } from "../hops.ts";
 import type { HandedInputs } from "../live-inputs.ts";
 import { watchSilence } from "../silence.ts";
 import { Outbox } from "./outbox.ts";
@@ -17,6 +18,8 @@ export interface LiveRun {
   readonly inputs: HandedInputs;
   /** Ends the run as cancelled. */
   readonly signal: AbortSignal;
+  /** How many servers it came through to be here. */
+  readonly hops: number | undefined;
   /** A stream on which nothing comes for so long is lost, in milliseconds. */
   readonly heartbeatTimeoutMs: number;
   /** Whether the host keeps a log: then what was said here is among its events, and not told again. */
@@ -36,7 +39,8 @@ export async function* runLive(run: LiveRun): AsyncGenerator<EncodedEvent, void>
   const outbox = new Outbox(run.inputs);
   const start = { case: "start", value: { agentId, input: inputToMessage(input) } } as const;
   const requests = outbox.requests({ input: start });
-  const responses = client.live.liveSession(requests, { signal: silence.signal })[Symbol.asyncIterator]();
+  const options = { signal: silence.signal, headers: hopsHeaders(run.hops) };
+  const responses = client.live.liveSession(requests, options)[Symbol.asyncIterator]();
   const cancel = () => leave(outbox, call);
   if (signal.aborted) cancel();
   else signal.addEventListener("abort", cancel, { once: true });

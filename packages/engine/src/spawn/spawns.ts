@@ -98,7 +98,8 @@ export class Spawns {
     if (!port || run?.info.runId !== runId || run.info.cancelRequested)
       throw runEnded(session.sessionId, runId);
     this.#check(run, request.depth);
-    return this.#core.startRun(childRequest(request), async (started) => {
+    const { hops = 0 } = run.info;
+    return this.#core.startRun({ ...childRequest(request), hops }, async (started) => {
       const child = started.session.liveRun(request.taskId);
       if (child) await this.#show(session, run, started.session, child, request);
       return then(started);
