@@ -1,17 +1,5 @@
-import { decodeEvent, EventBatch, readFrames } from "@dragoman/agui";
-import {
-  type CatalogChange,
-  type EventLog,
-  FencedError,
-  LimitError,
-  type LogHead,
-  type LogKey,
-  LogNotFoundError,
-  type Store,
-  StoreClosedError,
-  StoreFailedError,
-  StoreFullError,
-} from "@dragoman/event-log";
+import type { EventBatch } from "@dragoman/agui";
+import type { CatalogChange, EventLog, LogHead, LogKey, Store } from "@dragoman/event-log";
 import type { ActiveRun } from "./active-run.ts";
 import { checkpointEntry, readCheckpoint } from "./checkpoint.ts";
 import {
@@ -23,10 +11,11 @@ import {
   type SessionInfo,
   sessionEntry,
 } from "./entries.ts";
-import { EngineError, limitReached, quote, runNotFound, sessionNotFound } from "./errors.ts";
+import { EngineError, limitReached, quote, runNotFound } from "./errors.ts";
 import { deadlineChanges } from "./expiry/deadline-entry.ts";
 import { type Expiry, expiryOf, sessionExpired } from "./expiry/expire-time.ts";
 import { SessionFold } from "./fold.ts";
+import { applyBatch, catchUp } from "./fold-log.ts";
 import type { Hub } from "./hub.ts";
 import { applyDecisions, cancellationsOf } from "./interrupts/decisions.ts";
 import { openInterruptsOf } from "./interrupts/find.ts";
@@ -34,12 +23,12 @@ import type { EngineLimits } from "./limits.ts";
 import { Mutex } from "./mutex.ts";
 import { EventReader, type ReadSource, wakeReaders } from "./reader.ts";
 import { Ring } from "./ring.ts";
+import { storageError } from "./storage-error.ts";
 import { SessionWriter } from "./writer.ts";
 
 const checkpointEveryEvents = 2_000;
 const bytesPerCheckpointedEvent = 64;
 const checkpointMaxBytes = 3 * 1024 * 1024;
-const pageBytes = 1024 * 1024;
 
 /** What every session of an engine shares. */
 export interface SessionEnvironment {
@@ -376,58 +365,10 @@ export class Session implements ReadSource {
   }
 }
 
-/** What a client is told of an error of the store. Driver texts stay inside. */
-function storageError(error: unknown): unknown {
-  if (error instanceof StoreFullError) {
-    return new EngineError(
-      "STORAGE_FULL",
-      "the store has no room: nothing was written; free space and try again",
-    );
-  }
-  if (error instanceof FencedError) {
-    return new EngineError("FENCED", "another server has taken the session over: try again", {
-      session_id: error.key.id,
-    });
-  }
-  if (error instanceof StoreFailedError) {
-    return new EngineError(
-      "STORAGE_UNAVAILABLE",
-      "the store failed and takes no writes: look at the server's log, and restart it",
-    );
-  }
-  if (error instanceof LimitError) {
-    return limitReached(error.limit, error.max, "the store takes no more at once");
-  }
-  if (error instanceof LogNotFoundError) return sessionNotFound(error.key.id);
-  if (error instanceof StoreClosedError) {
-    return new EngineError("SHUTTING_DOWN", "the server is shutting down");
-  }
-  return error;
-}
-
 interface Loaded {
   readonly info: SessionInfo;
   readonly head: LogHead;
   readonly fold: SessionFold;
   readonly openInterrupts: readonly InterruptInfo[];
   readonly checkpointSequence: number;
-}
-
-/** Folds what the log has beyond the fold. */
-async function catchUp(log: EventLog, key: LogKey, fold: SessionFold): Promise<void> {
-  for (;;) {
-    const page = await log.read(key, { after: fold.sequence, maxBytes: pageBytes });
-    if (page.chunks.length === 0) return;
-    for (const chunk of page.chunks) {
-      let batch = new EventBatch(page.head.logId, chunk.bytes);
-      if (batch.firstSequence <= fold.sequence) batch = batch.after(fold.sequence);
-      applyBatch(fold, batch);
-    }
-  }
-}
-
-function applyBatch(fold: SessionFold, batch: EventBatch): void {
-  readFrames(batch.frames, ({ sequence, start, end, json }) => {
-    fold.apply(sequence, json ? undefined : decodeEvent(batch.frames, start, end));
-  });
 }
