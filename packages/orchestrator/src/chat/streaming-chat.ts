@@ -112,12 +112,14 @@ async function* takeInputs(stream: ChatStream, onEnd: () => void): AsyncGenerato
     if (request.case !== "input") {
       throw invalidRequest("A chat is opened once: open another stream for another chat.");
     }
-    yield create(StreamingChatResponseSchema, {
-      item: await takeInput(options.engine, key, checkInput(request.value), init).then(
-        (taken) => ({ case: "accepted" as const, value: acceptedMessage(inputNumber, taken) }),
-        (error: unknown) => ({ case: "rejected" as const, value: rejectedMessage(inputNumber, error) }),
-      ),
-    });
+    let item: StreamingChatResponse["item"];
+    try {
+      const taken = await takeInput(options.engine, key, checkInput(request.value), init);
+      item = { case: "accepted", value: acceptedMessage(inputNumber, taken) };
+    } catch (error) {
+      item = { case: "rejected", value: rejectedMessage(inputNumber, error) };
+    }
+    yield create(StreamingChatResponseSchema, { item });
   }
 }
 
