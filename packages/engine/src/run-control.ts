@@ -226,8 +226,8 @@ export class RunControl {
   }
 
   #startContext(): StartContext {
-    const { catalog, limits, now } = this.#options;
-    return { catalog, limits, now };
+    const { catalog, tools, limits, now } = this.#options;
+    return { catalog, tools, limits, now };
   }
 
   async #execute(

@@ -1,13 +1,13 @@
 import type { Agent } from "@dragoman/agent";
 import type { AguiEvent, Interrupt, Message, ResumeEntry, RunAgentInput, Tool } from "@dragoman/agui";
 import { createReducer } from "@dragoman/agui";
-import type { Catalog, CatalogChange } from "@dragoman/event-log";
+import type { CatalogChange } from "@dragoman/event-log";
 import type { ActiveRun, DisconnectPolicy } from "./active-run.ts";
 import { encodeWithin } from "./encode-within.ts";
 import type { RunInfo, SessionInfo } from "./entries.ts";
 import { EngineError, limitReached, quote } from "./errors.ts";
 import { applyDecisions, decisionsOfRun, nothingDecided } from "./interrupts/decisions.ts";
-import { planInterrupts } from "./interrupts/plan.ts";
+import { type PlanContext, planInterrupts } from "./interrupts/plan.ts";
 import type { ResolvedInterrupts } from "./interrupts/resolve-answers.ts";
 import type { EngineLimits } from "./limits.ts";
 import { type ChangeOrigin, originMetadata } from "./origin.ts";
@@ -54,11 +54,7 @@ export interface RunOpening {
 }
 
 /** What starting a run needs besides its session. */
-export interface StartContext {
-  readonly catalog: Catalog;
-  readonly limits: EngineLimits;
-  readonly now: () => number;
-}
+export type StartContext = PlanContext;
 
 /** A run that was begun: its first events are durable. */
 export interface BegunRun {
@@ -159,7 +155,7 @@ export async function planAnswers(
   if (origin) return { decided: [], remaining: [], resume: [], earlier: [] };
   const { runId, resume: answers = [], tools = [] } = input;
   const request = { runId, answers, cancelRest: onOpenInterrupts === "cancel", tools };
-  return planInterrupts(session, request, context.catalog, context.now());
+  return planInterrupts(session, request, context);
 }
 
 function guardedCalls({ decided, earlier }: ResolvedInterrupts): string[] {

@@ -21,32 +21,32 @@ export function sameAnswer(a: ResumeEntry, b: ResumeEntry): boolean {
   return a.status === b.status && (a.status === "cancelled" || sameJson(a.payload, b.payload));
 }
 
-/**
- * Throws if an answer is not acceptable; the interrupt then stays open.
- *
- * @param tools those that the agent may have called: edited arguments are checked where the tool is among them
- */
-export function checkAnswer(
-  info: InterruptInfo,
-  answer: ResumeEntry,
-  tools: readonly Tool[],
-  nowMs: number,
-): void {
+/** What answers are checked with. */
+export interface AnswerChecks {
+  /** Those that the agent may have called: edited arguments are checked where the tool is among them. */
+  readonly tools: readonly Tool[];
+  readonly nowMs: number;
+  /** How long a schema may take. */
+  readonly schemaTimeoutMs: number;
+}
+
+/** Throws if an answer is not acceptable; the interrupt then stays open. */
+export function checkAnswer(info: InterruptInfo, answer: ResumeEntry, checks: AnswerChecks): void {
   const { interrupt } = info;
   if (answer.status === "cancelled") return;
-  if (isExpired(interrupt, nowMs)) {
+  if (isExpired(interrupt, checks.nowMs)) {
     throw new EngineError(
       "INTERRUPT_EXPIRED",
       `the interrupt ${quote(interrupt.id)} expired at ${interrupt.expiresAt}; it can only be answered as cancelled`,
       { interrupt_id: interrupt.id, expire_time: interrupt.expiresAt ?? "" },
     );
   }
-  checkPayload(interrupt, answer.payload);
-  checkEditedArguments(info, answer.payload, tools);
+  checkPayload(interrupt, answer.payload, checks);
+  checkEditedArguments(info, answer.payload, checks);
 }
 
-function checkPayload(interrupt: Interrupt, payload: unknown): void {
-  const problems = schemaProblems(interrupt.responseSchema ?? {}, payload);
+function checkPayload(interrupt: Interrupt, payload: unknown, { schemaTimeoutMs }: AnswerChecks): void {
+  const problems = schemaProblems(interrupt.responseSchema ?? {}, payload, schemaTimeoutMs);
   if (problems.length === 0) return;
   throw invalidPayload(
     interrupt,
@@ -59,8 +59,8 @@ function checkPayload(interrupt: Interrupt, payload: unknown): void {
 function checkEditedArguments(
   { interrupt, toolName }: InterruptInfo,
   payload: unknown,
-  tools: readonly Tool[],
-) {
+  { tools, schemaTimeoutMs }: AnswerChecks,
+): void {
   const edited = editedArgumentsOf(payload);
   if (edited === undefined) return;
   if (interrupt.toolCallId === undefined) {
@@ -70,7 +70,7 @@ function checkEditedArguments(
   const tool = tools.find(({ name }) => name === toolName);
   const { parameters } = tool ?? {};
   if (parameters === null || typeof parameters !== "object") return;
-  const problems = schemaProblems(parameters, edited);
+  const problems = schemaProblems(parameters, edited, schemaTimeoutMs);
   if (problems.length === 0) return;
   throw invalidPayload(
     interrupt,

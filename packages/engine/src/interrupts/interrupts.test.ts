@@ -1,4 +1,4 @@
-import type { Interrupt } from "@dragoman/agui";
+import type { Interrupt, Json } from "@dragoman/agui";
 import { openMemoryStore } from "@dragoman/event-log";
 import { describe, expect, test } from "vitest";
 import type { Engine } from "../engine.ts";
@@ -124,6 +124,32 @@ describe("an answer", () => {
       status: "resolved",
       payload: { approved: true, editedArgs: { path: "/tmp" } },
     });
+  });
+
+  test("with edited arguments is checked against a tool that is registered", async () => {
+    const agent = askingAgent([question("a", { toolCallId: toolCall.id })]);
+    const { engine } = await engineWith(agent);
+    await engine.createSession(key);
+    await engine.tools.register(key, [{ tool: toolCall.tool, executor: { kind: "client" } }], false);
+    await runToEnd(engine, input("r1", [user("u1")]));
+    const edit = (editedArgs: Json) => {
+      const payload = { approved: true, editedArgs };
+      return engine.interrupts.resolve(key, { interruptId: "a", status: "resolved", payload });
+    };
+    await expect(edit({ path: 1 })).rejects.toMatchObject({ metadata: { path: "/editedArgs/path" } });
+    await edit({ path: "/tmp" });
+  });
+
+  test("that a schema takes for ever to check is refused in time", async () => {
+    const responseSchema = { type: "string", pattern: "^(a+)+$" };
+    const { engine } = await asked([question("a", { responseSchema })]);
+    const answer = (payload: string) =>
+      engine.interrupts.resolve(key, { interruptId: "a", status: "resolved", payload });
+    await expect(answer(`${"a".repeat(40)}!`)).rejects.toMatchObject({
+      reason: "INVALID_INTERRUPT_PAYLOAD",
+      message: expect.stringContaining("in time"),
+    });
+    await answer("aaa");
   });
 
   test("with edited arguments is refused where no call is asked about", async () => {

@@ -1,5 +1,9 @@
-import { Ajv2020 } from "ajv/dist/2020.js";
+import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
+import { createTimeBox, TimeBoxError } from "../tools/time-box.ts";
+
+/** How many problems of one value are told. */
+const problemsMax = 100;
 
 /** Where a value does not match its schema. */
 export interface SchemaProblem {
@@ -10,21 +14,28 @@ export interface SchemaProblem {
 
 /**
  * Returns where a value does not match a JSON Schema. One that cannot be used restricts nothing: whoever made it
- * judges the value.
+ * judges the value. Patterns may never end, so a check that takes too long is a problem of the value.
  */
-export function schemaProblems(schema: object, value: unknown): SchemaProblem[] {
+export function schemaProblems(schema: object, value: unknown, timeoutMs: number): SchemaProblem[] {
+  const inTime = createTimeBox(timeoutMs);
   const ajv = new Ajv2020({ allErrors: true, strict: false, validateSchema: false, logger: false });
   formats.default(ajv);
   const { $schema: _ignored, ...rest } = schema as { $schema?: unknown };
+  let validate: ValidateFunction;
   try {
-    const validate = ajv.compile(rest);
-    if (validate(value)) return [];
-    return (validate.errors ?? []).map(({ instancePath, message }) => {
-      return { path: instancePath, message: message ?? "is not valid" };
-    });
+    validate = inTime(() => ajv.compile(rest));
   } catch {
     return [];
   }
+  try {
+    if (inTime(() => validate(value))) return [];
+  } catch (error) {
+    if (!(error instanceof TimeBoxError)) return [];
+    return [{ path: "", message: `cannot be checked in time: ${error.message}` }];
+  }
+  return (validate.errors ?? []).slice(0, problemsMax).map(({ instancePath, message }) => {
+    return { path: instancePath, message: message ?? "is not valid" };
+  });
 }
 
 /** The problems in one line. */

@@ -1,9 +1,21 @@
 import type { ResumeEntry, Tool } from "@dragoman/agui";
 import type { Catalog } from "@dragoman/event-log";
 import type { InterruptInfo } from "../entries.ts";
+import type { EngineLimits } from "../limits.ts";
 import type { Session } from "../session.ts";
+import type { ToolHost } from "../tools/tool-host.ts";
+import type { AnswerChecks } from "./check-answer.ts";
 import { decidedBeside, interruptsNamed } from "./find.ts";
 import { type ResolvedInterrupts, resolveAnswers } from "./resolve-answers.ts";
+
+/** What meeting answers needs besides their session. */
+export interface PlanContext {
+  readonly catalog: Catalog;
+  /** The tools that are registered. */
+  readonly tools: ToolHost;
+  readonly limits: EngineLimits;
+  readonly now: () => number;
+}
 
 /** What a run brings for the interrupts of its session. */
 export interface Answers {
@@ -19,11 +31,13 @@ export interface Answers {
 export async function planInterrupts(
   session: Session,
   request: Answers,
-  catalog: Catalog,
-  nowMs: number,
+  context: PlanContext,
 ): Promise<ResolvedInterrupts> {
   const { runId, answers, cancelRest } = request;
+  const { catalog } = context;
   const open = session.openInterrupts;
+  if (open.length === 0 && answers.length === 0)
+    return { decided: [], earlier: [], remaining: [], resume: [] };
   const earlier = await decidedBeside(catalog, session.key, open);
   const decided = new Map<string, InterruptInfo>();
   for (const { interruptId } of answers) {
@@ -37,12 +51,19 @@ export async function planInterrupts(
     open,
     earlier,
     findDecided: (interruptId) => decided.get(interruptId),
-    tools: knownTools(session, request.tools),
-    nowMs,
+    checks: await checksFor(session, request.tools, context),
   });
 }
 
-/** The tools that an agent of a session may call, as far as they are known. */
-export function knownTools(session: Session, ofRun: readonly Tool[]): readonly Tool[] {
-  return [...ofRun, ...(session.info.options?.tools ?? [])];
+/** What the answers to the interrupts of a session are checked with. */
+export async function checksFor(
+  session: Session,
+  toolsOfRun: readonly Tool[],
+  { tools, limits, now }: Omit<PlanContext, "catalog">,
+): Promise<AnswerChecks> {
+  return {
+    tools: await tools.offered(session, toolsOfRun),
+    nowMs: now(),
+    schemaTimeoutMs: limits.toolSchemaTimeoutMs,
+  };
 }

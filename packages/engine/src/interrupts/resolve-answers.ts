@@ -1,7 +1,7 @@
-import type { ResumeEntry, Tool } from "@dragoman/agui";
+import type { ResumeEntry } from "@dragoman/agui";
 import type { InterruptInfo } from "../entries.ts";
 import { EngineError, quote } from "../errors.ts";
-import { checkAnswer, sameAnswer } from "./check-answer.ts";
+import { type AnswerChecks, checkAnswer, sameAnswer } from "./check-answer.ts";
 
 /** An interrupt with the answer that decides it. */
 export interface Decided {
@@ -30,9 +30,7 @@ export interface MetInterrupts {
   readonly earlier: readonly InterruptInfo[];
   /** Looks for a decided interrupt of an id that is not open. */
   readonly findDecided: (interruptId: string) => InterruptInfo | undefined;
-  /** What the agent may have called. */
-  readonly tools: readonly Tool[];
-  readonly nowMs: number;
+  readonly checks: AnswerChecks;
 }
 
 /**
@@ -47,7 +45,7 @@ export function resolveAnswers(
   cancelRest: boolean,
   met: MetInterrupts,
 ): ResolvedInterrupts {
-  const { open, tools, nowMs } = met;
+  const { open, checks } = met;
   const decided: Decided[] = [];
   const earlier = [...met.earlier];
   const unknown: ResumeEntry[] = [];
@@ -57,7 +55,7 @@ export function resolveAnswers(
     answered.add(answer.interruptId);
     const info = open.find((one) => one.interrupt.id === answer.interruptId);
     if (info) {
-      checkAnswer(info, answer, tools, nowMs);
+      checkAnswer(info, answer, checks);
       decided.push({ info, answer });
       continue;
     }

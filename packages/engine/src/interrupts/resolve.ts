@@ -10,7 +10,7 @@ import type { Session } from "../session.ts";
 import { checkAnswer, isExpired, sameAnswer } from "./check-answer.ts";
 import { applyDecisions, decisionsOf } from "./decisions.ts";
 import { decidedBeside, getInterrupt, interruptsNamed } from "./find.ts";
-import { knownTools } from "./plan.ts";
+import { checksFor } from "./plan.ts";
 import { alreadyDecided } from "./resolve-answers.ts";
 import { readRunInput } from "./run-input.ts";
 
@@ -60,7 +60,7 @@ async function resolveIn(core: EngineCore, session: Session, request: ResolveReq
   // It may be in the catalog a moment before its run has ended.
   if (session.active?.info.runId === info.runId) await session.active.ended;
   const asked = await interruptedInput(session, info.runId);
-  checkAnswer(info, answer, knownTools(session, asked.input.tools ?? []), core.now());
+  checkAnswer(info, answer, await checksFor(session, asked.input.tools ?? [], core));
   const others = openOf(session, info.runId).filter(({ interrupt }) => interrupt.id !== interruptId);
   const earlier = await decidedBeside(catalog, session.key, [info]);
   const answers = [...earlier.flatMap((one) => (one.answer ? [one.answer] : [])), answer];
