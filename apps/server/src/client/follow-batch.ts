@@ -17,6 +17,8 @@ export interface BatchFollower {
 
 /** How long a batch is joined again while its server does not answer, in milliseconds. */
 const patienceMs = 60_000;
+/** How often a first connection is tried: a server that is not there is reported soon. */
+const startAttemptsMax = 3;
 const delayMs = 500;
 
 /**
@@ -30,8 +32,8 @@ export async function followBatch(
 ): Promise<Batch> {
   const seen = new Map<number, string>();
   let first: Batch | undefined;
-  let lastNews = Number.NEGATIVE_INFINITY;
-  for (;;) {
+  let lastNews: number | undefined;
+  for (let attempt = 1; ; attempt++) {
     try {
       let last: Batch | undefined;
       for await (const { item } of client.batches.batchRunAgent(request)) {
@@ -49,7 +51,9 @@ export async function followBatch(
       if (last?.endTime) return last;
     } catch (error) {
       const isCut = error instanceof ConnectError && error.code === Code.Unavailable;
-      if (!isCut || performance.now() - lastNews > patienceMs) throw error;
+      const isOver =
+        lastNews === undefined ? attempt >= startAttemptsMax : performance.now() - lastNews > patienceMs;
+      if (!isCut || isOver) throw error;
     }
     await sleep(delayMs);
   }
