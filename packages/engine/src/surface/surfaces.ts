@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { Catalog, CatalogEntry } from "@dragoman/event-log";
 import type { EngineCore } from "../core.ts";
-import { readEntry, type SessionInfo } from "../entries.ts";
+import { EngineError } from "../errors.ts";
 import { findRun } from "../find-run.ts";
 
 /** Where a user is. At least one of the texts is not empty. */
@@ -57,7 +57,7 @@ export class Surfaces {
   async #find(place: Place): Promise<string> {
     const { catalog } = this.#core.store;
     const known = await readSurface(catalog, place);
-    if (known && !(await isOver(catalog, place.namespace, known.sessionId))) return known.sessionId;
+    if (known && !(await this.#isOver(place.namespace, known.sessionId))) return known.sessionId;
     const sessionId = randomUUID();
     const earlierSessionIds = known
       ? [known.sessionId, ...known.earlierSessionIds].slice(0, earlierSessionsMax)
@@ -67,12 +67,20 @@ export class Surfaces {
     ]);
     return sessionId;
   }
-}
 
-/** Whether a session takes no more runs. One that does not exist yet takes them. */
-async function isOver(catalog: Catalog, namespace: string, id: string): Promise<boolean> {
-  const entry = await catalog.get({ namespace, kind: "session", parent: "", id });
-  return entry !== undefined && readEntry<SessionInfo>(entry).state !== "active";
+  /** Whether a session takes no more runs. One that does not exist yet takes them. */
+  async #isOver(namespace: string, id: string): Promise<boolean> {
+    try {
+      // It knows also of a deadline that is not written down yet.
+      await this.#core.sessions.use({ namespace, id }, (session) => session.assertOpen());
+      return false;
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      if (error.reason === "SESSION_ENDED" || error.reason === "SESSION_EXPIRED") return true;
+      if (error.reason === "SESSION_NOT_FOUND") return false;
+      throw error;
+    }
+  }
 }
 
 /** A digest, because three texts of 256 bytes may be longer than an id may be. */
