@@ -303,6 +303,48 @@ describe("the stream of a turn", () => {
   });
 });
 
+describe("what is too long for one message", () => {
+  const mebibyte = "x".repeat(1 << 20);
+  const limit = { code: Code.ResourceExhausted, reason: "LIMIT_REACHED" };
+
+  test("the answer: the call says so, the stream has its pieces, and the run is as it was", async () => {
+    const request = { message: "hi", agentId: "held", runId: unique("long"), sessionId: unique("s") };
+    const call = refusedCall(all.loop.runAgentLoop(request));
+    await held.called(request.runId);
+    held.emit(request.runId, { type: "TEXT_MESSAGE_START", messageId: "m", role: "assistant" });
+    for (let index = 0; index < 4; index++)
+      held.emit(request.runId, { type: "TEXT_MESSAGE_CONTENT", messageId: "m", delta: mebibyte });
+    held.emit(
+      request.runId,
+      { type: "TEXT_MESSAGE_END", messageId: "m" },
+      { type: "RUN_FINISHED", threadId: "any", runId: request.runId },
+    );
+    expect(await call).toMatchObject({ ...limit, metadata: { limit: "answerMaxBytes" } });
+    let length = 0;
+    const reading = (async () => {
+      for await (const { event } of all.loop.runAgentLoopStream(request))
+        if (event.case === "streamDelta") length += event.value.text.length;
+    })();
+    expect(await refusedCall(reading)).toMatchObject(limit);
+    expect(length).toBe(4 << 20);
+    const { sessionId, runId } = request;
+    expect((await all.runs.getRun({ sessionId, runId })).run?.errorCode).toBe("");
+  });
+
+  test("the arguments of a tool call: they end the stream, not the turn", async () => {
+    const request = { message: "hi", agentId: "held", runId: unique("long") };
+    const reading = refusedCall(all.loop.runAgentLoopStream(request));
+    await held.called(request.runId);
+    held.emit(request.runId, { type: "TOOL_CALL_START", toolCallId: "c", toolCallName: "t" });
+    for (let index = 0; index < 4; index++)
+      held.emit(request.runId, { type: "TOOL_CALL_ARGS", toolCallId: "c", delta: mebibyte });
+    expect(await reading).toMatchObject(limit);
+    held.emit(request.runId, { type: "TOOL_CALL_END", toolCallId: "c" });
+    held.finish(request.runId, "done");
+    expect(await all.loop.runAgentLoop(request)).toMatchObject({ content: "done" });
+  });
+});
+
 describe("a request that is refused leaves no trace", () => {
   test.each([
     [{ message: "" }, Code.InvalidArgument],

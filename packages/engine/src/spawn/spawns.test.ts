@@ -182,6 +182,47 @@ test("a parent that ends first closes its sub-agent, still succeeds, and the sub
   expect((await readAll(child.attachment)).at(-1)?.event).toMatchObject({ outcome: { type: "cancelled" } });
 });
 
+test("a parent that fails takes its sub-agent with it", async () => {
+  let fail = (_error: Error) => {};
+  const failure = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  failure.catch(() => {});
+  // biome-ignore lint/correctness/useYield: it fails before it says anything
+  const parent = agentOf(async function* () {
+    await failure;
+  });
+  const child = heldAgent();
+  const engine = await engineOf({ parent, child });
+  const { attachment } = await engine.start(request(input("r1")), attach());
+  const spawned = await engine.spawns.start(task("child", { agentId: "child" }), attach());
+  fail(new Error("no luck"));
+  expect(types(await readAll(attachment))).toEqual([
+    "RUN_STARTED",
+    "SUBAGENT_STARTED",
+    "SUBAGENT_ERROR",
+    "RUN_ERROR",
+  ]);
+  expect((await readAll(spawned.attachment)).at(-1)?.event).toMatchObject({ outcome: { type: "cancelled" } });
+});
+
+test("an engine that closes ends both, and the parent's stream is whole", async () => {
+  const agents = { parent: heldAgent(), child: heldAgent() };
+  const engine = await engineOf(agents);
+  const attachment = await startParent(engine, agents.parent);
+  const spawned = await engine.spawns.start(task("child", { agentId: "child" }), attach());
+  await agents.child.started;
+  const reading = Promise.all([readAll(attachment), readAll(spawned.attachment)]);
+  await engine.close(0);
+  const [parent, child] = await reading;
+  expect(parent.at(-1)?.event).toMatchObject({ type: "RUN_ERROR", code: "SERVER_SHUTDOWN" });
+  expect(types(parent).filter((type) => type.startsWith("SUBAGENT_"))).toEqual([
+    "SUBAGENT_STARTED",
+    "SUBAGENT_ERROR",
+  ]);
+  expect(["RUN_ERROR", "RUN_FINISHED"]).toContain(types(child).at(-1));
+});
+
 test("a sub-agent that fails, asks or is cancelled is shown so", async () => {
   const parent = heldAgent();
   const failing = agentOf(async function* () {
