@@ -8,6 +8,7 @@ import { addObserve } from "./commands/observe.ts";
 import { addRun } from "./commands/run.ts";
 import { addServe } from "./commands/serve.ts";
 import { addSpawn } from "./commands/spawn.ts";
+import { addSessions } from "./commands/sessions.ts";
 import { addState } from "./commands/state.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { processTerminal } from "./terminal.ts";
@@ -28,6 +29,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
   addSpawn(program);
   addObserve(program);
   addLists(program);
+  addSessions(program);
   addCancel(program);
   addBatch(program);
   addState(program);

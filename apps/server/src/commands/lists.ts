@@ -2,7 +2,6 @@ import { toJson } from "@bufbuild/protobuf";
 import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
 import { AgentInfoSchema } from "@dragoman/contract/agent/v1/agui_service_pb";
 import { RunSchema, RunState } from "@dragoman/contract/orchestrator/v1/run_pb";
-import { SessionSchema, SessionState } from "@dragoman/contract/orchestrator/v1/session_pb";
 import type { Command } from "commander";
 import { type ClientFlags, withClient, withClientFlags } from "../client/connect.ts";
 import { printTable } from "../client/table.ts";
@@ -19,10 +18,11 @@ interface ListFlags extends ClientFlags {
 
 /** What one page of a list may have. */
 const limitMax = 1_000;
-const jsonOption = ["--json", "one JSON object a line"] as const;
-const limitOption = ["--limit <n>", "at most so many, up to 1000", "50"] as const;
+/** The flags of lists. */
+export const jsonOption = ["--json", "one JSON object a line"] as const;
+export const limitOption = ["--limit <n>", "at most so many, up to 1000", "50"] as const;
 
-/** Adds `dragoman runs`, `sessions` and `agents`. */
+/** Adds `dragoman runs` and `agents`. */
 export function addLists(program: Command): void {
   const runs = program
     .command("runs")
@@ -35,20 +35,6 @@ export function addLists(program: Command): void {
     .addHelpText("after", "\nExamples:\n  dragoman runs\n  dragoman runs --session s1 --json")
     .action(async (flags: ListFlags) => {
       process.exitCode = await listRuns(flags);
-    });
-  const sessions = program
-    .command("sessions")
-    .summary("list sessions, the last made first")
-    .description("Lists sessions, the last made first.");
-  withClientFlags(
-    sessions
-      .option("--agent <id>", "only sessions of this agent")
-      .option(...limitOption)
-      .option(...jsonOption),
-  )
-    .addHelpText("after", "\nExamples:\n  dragoman sessions\n  dragoman sessions --limit 5 --json")
-    .action(async (flags: ListFlags) => {
-      process.exitCode = await listSessions(flags);
     });
   const agents = program
     .command("agents")
@@ -85,31 +71,6 @@ function listRuns(flags: ListFlags): Promise<number> {
   });
 }
 
-function listSessions(flags: ListFlags): Promise<number> {
-  const terminal = processTerminal();
-  return withClient(flags, async (client) => {
-    const { sessions } = await client.sessions.listSessions({
-      pageSize: pageSizeOf(flags.limit),
-      agentId: flags.agent ?? "",
-    });
-    if (flags.json)
-      for (const session of sessions) terminal.out(`${JSON.stringify(toJson(SessionSchema, session))}\n`);
-    else {
-      const rows = sessions.map((session) => [
-        session.sessionId,
-        session.agentId,
-        SessionState[session.state].toLowerCase(),
-        String(session.runCount),
-        String(session.messageCount),
-        timeOf(session.updateTime),
-        session.title,
-      ]);
-      printTable(terminal, ["SESSION", "AGENT", "STATE", "RUNS", "MESSAGES", "UPDATED", "TITLE"], rows);
-    }
-    return exitCodes.ok;
-  });
-}
-
 function listAgents(flags: ListFlags): Promise<number> {
   const terminal = processTerminal();
   return withClient(flags, async (client) => {
@@ -126,13 +87,15 @@ function listAgents(flags: ListFlags): Promise<number> {
   });
 }
 
-function pageSizeOf(text: string): number {
+/** Reads --limit. */
+export function pageSizeOf(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 1 && value <= limitMax) return value;
   throw new UsageError(`--limit takes a whole number from 1 to ${limitMax}, not ${JSON.stringify(text)}.`);
 }
 
-function timeOf(time: Timestamp | undefined): string {
+/** A time for people, to the second. */
+export function timeOf(time: Timestamp | undefined): string {
   return time
     ? timestampDate(time)
         .toISOString()

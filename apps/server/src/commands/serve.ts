@@ -39,6 +39,13 @@ export function addServe(program: Command): void {
     .option("--drain-ms <ms>", "how long runs may go on after SIGTERM", "10000")
     .option("--heartbeat-ms <ms>", "how long a stream may be silent before a heartbeat", "15000")
     .option("--read-max-bytes <n>", "the largest request", String(4 << 20))
+    .option("--session-expire-after <time>", "how long sessions live that do not say it, such as 30d")
+    .option("--session-idle-timeout <time>", "and how long without an event, such as 12h")
+    .option(
+      "--retention <time>",
+      "how long sessions are kept after their end, such as 90d (default for ever)",
+    )
+    .option("--sessions-max <n>", "sessions that may be active at once (default 1000000)")
     .option("--test-agents", "also serve the agents `script` and `script-unverified`, for tests")
     .addHelpText("after", help)
     .action(async (flags: ServeFlags) => {

@@ -45,6 +45,25 @@ test("nothing given is the default of everything", () => {
   expect(createAgents(config, {}).map(({ agentId }) => agentId)).toEqual(["demo"]);
 });
 
+test("times and the number of sessions", () => {
+  const flags = {
+    sessionExpireAfter: "30d",
+    sessionIdleTimeout: "90s",
+    retention: "500ms",
+    sessionsMax: "7",
+  };
+  expect(readConfig(flags, {})).toMatchObject({
+    sessions: { expireAfterMs: 30 * 24 * 3_600_000, idleTimeoutMs: 90_000, retentionMs: 500 },
+    sessionsMax: 7,
+  });
+  expect(readConfig({}, {})).toMatchObject({ sessions: {}, sessionsMax: undefined });
+  for (const text of ["", "0s", "1", "1.5h", "-1s", "3651d", "1 h", "1w"]) {
+    expect(refusal({ retention: text })).toContain(`--retention takes a time such as 500ms, 90s`);
+  }
+  expect(refusal({ sessionIdleTimeout: "soon" })).toContain("--session-idle-timeout");
+  expect(refusal({ sessionsMax: "0" })).toContain("--sessions-max takes a whole number from 1");
+});
+
 test("flags win over the environment", () => {
   expect(readConfig({}, { GRPC_PORT: "7000" }).port).toBe(7000);
   expect(readConfig({ port: "7001" }, { GRPC_PORT: "7000" }).port).toBe(7001);

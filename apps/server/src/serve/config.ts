@@ -2,6 +2,8 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { createSecureContext } from "node:tls";
+import type { SessionDefaults } from "@dragoman/engine";
+import { durationOf } from "../duration.ts";
 import { UsageError } from "../usage-error.ts";
 import { agentIdOf, grpcTargetOf, hostOf, originOf } from "./names.ts";
 
@@ -27,6 +29,10 @@ export interface ServeConfig {
   readonly heartbeatMs: number;
   /** The largest request, in bytes. */
   readonly readMaxBytes: number;
+  /** How sessions behave whose creator does not say; what is absent is for ever. */
+  readonly sessions: SessionDefaults;
+  /** Sessions that may be active at once; undefined for the default of the engine. */
+  readonly sessionsMax: number | undefined;
 }
 
 /** TLS; with `ca`, clients must show a certificate signed by it. */
@@ -60,6 +66,10 @@ export interface ServeFlags {
   readonly drainMs?: string;
   readonly heartbeatMs?: string;
   readonly readMaxBytes?: string;
+  readonly sessionExpireAfter?: string;
+  readonly sessionIdleTimeout?: string;
+  readonly retention?: string;
+  readonly sessionsMax?: string;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -90,7 +100,22 @@ export function readConfig(flags: ServeFlags, environment: Environment): ServeCo
     drainMs: integer("--drain-ms", flags.drainMs ?? "10000", 0, hourMs),
     heartbeatMs: integer("--heartbeat-ms", flags.heartbeatMs ?? "15000", 10, hourMs),
     readMaxBytes: integer("--read-max-bytes", flags.readMaxBytes ?? String(4 << 20), 1024, 2 ** 30),
+    sessions: sessionDefaults(flags),
+    sessionsMax:
+      flags.sessionsMax === undefined ? undefined : integer("--sessions-max", flags.sessionsMax, 1, 2 ** 31),
   };
+}
+
+function sessionDefaults({ sessionExpireAfter, sessionIdleTimeout, retention }: ServeFlags): SessionDefaults {
+  return {
+    ...timeOf("expireAfterMs", "--session-expire-after", sessionExpireAfter),
+    ...timeOf("idleTimeoutMs", "--session-idle-timeout", sessionIdleTimeout),
+    ...timeOf("retentionMs", "--retention", retention),
+  };
+}
+
+function timeOf(field: keyof SessionDefaults, name: string, text: string | undefined): SessionDefaults {
+  return text === undefined ? {} : { [field]: durationOf(name, text) };
 }
 
 function dataFolderOf({ memory, data }: ServeFlags): string | undefined {

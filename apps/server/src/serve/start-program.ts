@@ -64,7 +64,14 @@ export async function startProgram(
     const directory = await openAgentRegistry({ catalog, agents, egress, isOwn, onError });
     registry = directory;
     const { executors: toolExecutors } = tools;
-    const engine = await openEngine({ store, agents: directory, toolExecutors, onError });
+    const engine = await openEngine({
+      store,
+      agents: directory,
+      toolExecutors,
+      onError,
+      sessionDefaults: config.sessions,
+      limits: { ...(config.sessionsMax !== undefined && { sessionsMax: config.sessionsMax }) },
+    });
     const batches = new Batches({ engine, agents: directory, catalog, onError });
     void batches.recover(); // reports its errors itself, and keeps nothing else waiting
     const wires = config.rpcEnabled
