@@ -62,6 +62,7 @@ export { snapshotPrelude } from "./reduce/prelude.ts";
 export { createReducer, type Reducer, type ReducerOptions } from "./reduce/reducer.ts";
 export { applyChange, maxStateWeight, type StateChange, StateChangeError } from "./state/change.ts";
 export { diffState } from "./state/diff.ts";
+export { sameValue } from "./state/json-value.ts";
 export { InvalidPointerError, parsePointer } from "./state/pointer.ts";
 export { type RebaseOptions, rebaseState } from "./state/rebase.ts";
 export { pointersChanged, selectState } from "./state/select.ts";

@@ -58,7 +58,8 @@ export async function appendChange(
     warningCount: 0,
     droppedEventCount: 0,
   };
-  writer.add(records, [...session.entriesFor(info, changes), ...catalog]);
+  const checkpoint = session.checkpointIfDue();
+  writer.add(records, [...session.entriesFor(info, changes), ...catalog, ...checkpoint]);
   await session.flush();
   session.hub.run(info);
 }

@@ -20,6 +20,7 @@ import {
 } from "@dragoman/agui";
 import type { ActiveRun } from "./active-run.ts";
 import { encodeWithin } from "./encode-within.ts";
+import { limitReached } from "./errors.ts";
 import { type ExecuteContext, runErrorCodes } from "./execute-context.ts";
 import { type Ending, finishRun } from "./finish-run.ts";
 import type { EngineLimits } from "./limits.ts";
@@ -119,7 +120,7 @@ class Execution implements RoundRun {
     this.#run = run;
     this.#limits = context.limits;
     this.#pause = new Pause(context.limits.pauseTimeoutMs, () => session.hub.pause(run.info));
-    this.state = new RunState(session.fold.state, session.fold.stateRevision);
+    this.state = new RunState(session.fold.state, session.fold.stateRevision, context.limits.eventMaxBytes);
     this.#activities = new RunActivities(() => session.fold.messages);
     this.#unverified = agent.unverified === true;
     const onWarning = () => {
@@ -152,6 +153,9 @@ class Execution implements RoundRun {
 
   inject(events: readonly AguiEvent[]): number {
     for (const event of events) encodeWithin(event, this.#limits.eventMaxBytes, "this");
+    const { runEventsMax } = this.#limits;
+    if (this.#eventCount + events.length > runEventsMax)
+      throw limitReached("runEventsMax", runEventsMax, "the run would have too many events");
     this.#isInjecting = true;
     try {
       for (const event of events) {
@@ -264,10 +268,10 @@ class Execution implements RoundRun {
   }
 
   #writeState(event: StateSnapshotEvent | StateDeltaEvent, bytes: Uint8Array | undefined): void {
-    const rebased = this.#isInjecting ? event : this.state.fromAgent(event);
+    const rebased = this.#isInjecting ? event : this.state.fromAgent(event, bytes);
     if (rebased === undefined) return;
     this.#write(rebased, rebased === event ? bytes : undefined);
-    this.state.wrote(this.#writer.nextSequence - 1);
+    if (!this.#isInjecting) this.state.wrote(this.#writer.nextSequence - 1);
   }
 
   #write(event: AguiEvent, bytes: Uint8Array | undefined): void {

@@ -8,6 +8,7 @@ import {
   type RunErrorEvent,
   type RunFinishedEvent,
   type RunStartedEvent,
+  sameValue,
   snapshotPrelude,
   type ToolCall,
   type Verifier,
@@ -87,6 +88,7 @@ export class SessionFold {
     this.#sequence = sequence;
     if (event === undefined) return;
     this.#track(event); // before the reducer, which is its history
+    const before = this.#reducer.state;
     this.#reducer.push(event);
     switch (event.type) {
       case "RUN_STARTED":
@@ -102,7 +104,8 @@ export class SessionFold {
         break;
       case "STATE_SNAPSHOT":
       case "STATE_DELTA":
-        this.#stateRevision = sequence;
+        // A patch may not apply, and a run that begins may show the state as it is.
+        if (!sameValue(this.#reducer.state, before)) this.#stateRevision = sequence;
         break;
       default:
     }

@@ -2,12 +2,15 @@ import {
   type AguiEvent,
   applyPatch,
   diffState,
+  type Json,
   PatchError,
   rebaseState,
   type StateDeltaEvent,
   type StateSnapshotEvent,
+  sameValue,
   ViolationError,
 } from "@dragoman/agui";
+import { StateSize } from "./state/state-size.ts";
 
 /**
  * The shared state while a run is active: what it is, and what the agent takes it for.
@@ -21,8 +24,14 @@ export class RunState {
   /** What the agent takes the state for: what it was given, and its own writes. */
   #known: unknown;
   #revision: number;
+  /** Whether the event that was returned last changes the state. */
+  #isChange = false;
+  readonly #size: StateSize;
+  readonly #eventMaxBytes: number;
 
-  constructor(state: unknown, revision: number) {
+  constructor(state: unknown, revision: number, eventMaxBytes: number) {
+    this.#size = new StateSize(eventMaxBytes);
+    this.#eventMaxBytes = eventMaxBytes;
     this.#current = state;
     this.#known = state;
     this.#revision = revision;
@@ -40,6 +49,7 @@ export class RunState {
 
   /** Takes a change that others made: an event of the sequence, with the state after it. */
   changed(state: unknown, sequence: number): void {
+    this.#size.forget();
     this.#current = state;
     this.#revision = sequence;
   }
@@ -51,15 +61,33 @@ export class RunState {
 
   /** Tells the sequence of an event that {@link fromAgent} returned. */
   wrote(sequence: number): void {
-    this.#revision = sequence;
+    if (this.#isChange) this.#revision = sequence;
   }
 
   /**
    * Returns the event to append for a change that the agent made; undefined if there is nothing to append. Throws a
    * ViolationError for a patch that makes what no snapshot can show.
+   *
+   * @param bytes the encoded event, where it is at hand
    */
-  fromAgent(event: StateSnapshotEvent | StateDeltaEvent): AguiEvent | undefined {
-    return event.type === "STATE_SNAPSHOT" ? this.#snapshot(event) : this.#delta(event);
+  fromAgent(event: StateSnapshotEvent | StateDeltaEvent, bytes?: Uint8Array): AguiEvent | undefined {
+    const before = this.#current;
+    const written = event.type === "STATE_SNAPSHOT" ? this.#snapshot(event) : this.#delta(event);
+    if (event.type === "STATE_SNAPSHOT") this.#size.forget();
+    else if (this.#current !== before) this.#assertShowable(before, event, bytes);
+    this.#isChange = !sameValue(this.#current as Json, before as Json);
+    return written;
+  }
+
+  /** A snapshot is an event, whose size is limited; patches can make a state that is none. */
+  #assertShowable(before: unknown, { delta }: StateDeltaEvent, bytes: Uint8Array | undefined): void {
+    if (bytes === undefined || delta.some(({ op }) => op === "copy")) this.#size.forget();
+    const excess = this.#size.excess(this.#current, before, bytes?.length ?? 0);
+    if (excess === undefined) return;
+    throw new ViolationError(
+      "patch_result_unshowable",
+      `STATE_DELTA cannot be kept: the state would have ${excess} bytes as one event, more than ${this.#eventMaxBytes} (eventMaxBytes)`,
+    );
   }
 
   #snapshot(event: StateSnapshotEvent): AguiEvent {

@@ -21,12 +21,14 @@ export interface ChangeRequest {
 }
 
 const kind = "request";
-/** One of so many changes looks for requests that are too old. */
+/** The first of so many changes of a session looks for requests that are too old. */
 const tidyEvery = 128;
 
 /** Knows the last changes of each session that had a key for safe retries. */
 export class ChangeRequests {
   readonly #core: EngineCore;
+  /** How many changes each session made since it was opened. */
+  readonly #counts = new WeakMap<Session, number>();
 
   constructor(core: EngineCore) {
     this.#core = core;
@@ -48,7 +50,7 @@ export class ChangeRequests {
       );
     }
     const { order } = this.#core.created();
-    const old = before || order % tidyEvery !== 0 ? [] : await this.#tooOld(session);
+    const old = before || !this.#isTimeToTidy(session) ? [] : await this.#tooOld(session);
     return {
       before,
       entry: (changed) => {
@@ -57,6 +59,12 @@ export class ChangeRequests {
         return [{ put: entry satisfies CatalogEntry }, ...old];
       },
     };
+  }
+
+  #isTimeToTidy(session: Session): boolean {
+    const count = this.#counts.get(session) ?? 0;
+    this.#counts.set(session, count + 1);
+    return count % tidyEvery === 0;
   }
 
   /** Requests beyond those that are kept; looked for now and then. */

@@ -6,17 +6,21 @@ import {
   maxStateWeight,
   type StateChange,
   StateChangeError,
+  type StateDeltaEvent,
+  type StateSnapshotEvent,
 } from "@dragoman/agui";
 import type { CatalogChange, LogKey } from "@dragoman/event-log";
 import { appendChange } from "../change.ts";
 import type { EngineCore } from "../core.ts";
-import { EngineError } from "../errors.ts";
+import { encodeWithin } from "../encode-within.ts";
+import { EngineError, limitReached } from "../errors.ts";
 import { newId } from "../new-id.ts";
 import type { RunPort } from "../run-port.ts";
 import type { Session } from "../session.ts";
 import { withPort } from "../with-port.ts";
 import { changeEvent } from "./change-event.ts";
 import { ChangeRequests } from "./change-requests.ts";
+import { StateSize } from "./state-size.ts";
 import { StateWatch, type StateWatchOptions } from "./state-watch.ts";
 
 /** A state as it stands. */
@@ -47,6 +51,8 @@ export interface UpdatedState extends StateView {
 export class SessionStates {
   readonly #core: EngineCore;
   readonly #requests: ChangeRequests;
+  /** The sizes of states that were changed here last, at their revisions. */
+  readonly #sizes = new WeakMap<Session, { readonly revision: number; readonly size: StateSize }>();
 
   constructor(core: EngineCore) {
     this.#core = core;
@@ -96,6 +102,7 @@ export class SessionStates {
       return "unchanged";
     }
     const event = changeEvent(update.change, next, patch);
+    const size = this.#checkSize(session, { current, revision, next }, event);
     if (port) {
       const sequence = port.inject([{ ...event, ...originOfChange }]);
       port.state.changed(next, sequence);
@@ -104,8 +111,24 @@ export class SessionStates {
     } else {
       const change = { runId: newId(), origin: "state", events: [event], catalog } as const;
       await session.writing(() => appendChange(session, change, this.#core.created()));
+      this.#sizes.set(session, { revision: session.fold.stateRevision, size });
     }
     return "changed";
+  }
+
+  /** Throws LIMIT_REACHED for a change of a state that no snapshot could show afterwards. */
+  #checkSize(
+    session: Session,
+    { current, revision, next }: { current: unknown; revision: number; next: Json },
+    event: StateSnapshotEvent | StateDeltaEvent,
+  ): StateSize {
+    const { eventMaxBytes } = this.#core.limits;
+    const known = this.#sizes.get(session);
+    this.#sizes.delete(session);
+    const size = known?.revision === revision ? known.size : new StateSize(eventMaxBytes);
+    const excess = size.excess(next, current, encodeWithin(event, eventMaxBytes, "the change").length);
+    if (excess === undefined) return size;
+    throw limitReached("eventMaxBytes", eventMaxBytes, `the state would have ${excess} bytes as one event`);
   }
 
   /** Watches a state: as it is, then as it is after every change. Close the watch when done. */
