@@ -1,7 +1,8 @@
-import { openMemoryStore, type Store } from "@dragoman/event-log";
+import { openMemoryStore } from "@dragoman/event-log";
 import { describe, expect, test } from "vitest";
 import type { Engine } from "../engine.ts";
 import { askingAgent, deny, yes } from "../testing/asking-agent.ts";
+import { dyingStore } from "../testing/dying-store.ts";
 import {
   attach,
   engineWith,
@@ -14,37 +15,6 @@ import {
   types,
   user,
 } from "../testing/harness.ts";
-
-/** A store whose appends stop to be answered, or done, after some: what is left when a process is killed. */
-function dyingStore(store: Store): { readonly store: Store; dieAfter(appends: number): Promise<void> } {
-  let left = Number.POSITIVE_INFINITY;
-  let markDead = () => {};
-  const never = new Promise<never>(() => {});
-  const append: Store["log"]["append"] = (...args) => {
-    if (left > 0) {
-      left--;
-      return store.log.append(...args);
-    }
-    markDead();
-    return never;
-  };
-  const log = new Proxy(store.log, {
-    get(target, name) {
-      if (name === "append") return append;
-      const member: unknown = Reflect.get(target, name);
-      return typeof member === "function" ? member.bind(target) : member;
-    },
-  });
-  return {
-    store: { ...store, log, close: () => store.close() },
-    dieAfter(appends) {
-      left = appends;
-      return new Promise((resolve) => {
-        markDead = resolve;
-      });
-    },
-  };
-}
 
 const question = (id: string) => ({ id, reason: "input" });
 const all = () => attach({ mode: "beginning" });
