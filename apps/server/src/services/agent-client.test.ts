@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type AgentEvent, errorReasonOf } from "@dragoman/client";
 import { createGrpcAgentClient, type GrpcAgentClient } from "@dragoman/client/node";
-import { createTempFolder } from "@dragoman/testing";
+import { createFaultProxy, createTempFolder } from "@dragoman/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { makeCertificates } from "../testing/certificates.ts";
 import { type HeldAgent, startHeldAgent } from "../testing/held-agent.ts";
@@ -116,6 +116,24 @@ test("a deadline ends the call and not the run; leaving a stream does neither", 
   held.finish("slow", "at last");
   expect(await again).toMatchObject({ content: "at last" });
   hasty.close();
+});
+
+test("a cut connection ends neither a turn nor a task: a retry by their ids gets the answer", async () => {
+  await using proxy = await createFaultProxy({ port: Number(new URL(server.url).port) });
+  const far = createGrpcAgentClient(proxy.url);
+  const turn = { message: "hi", agentId: "held", runId: "cut-turn" };
+  const task = { targetAgentId: "held", task: "hold", taskId: "cut-task" };
+  const calls = [far.runAgentLoop(turn), far.spawnAgent(task)];
+  await Promise.all([held.called("cut-turn"), held.called("cut-task")]);
+  proxy.cut();
+  for (const call of calls) await expect(call).rejects.toBeInstanceOf(ConnectError);
+  const again = Promise.all([far.runAgentLoop(turn), far.spawnAgent(task)]);
+  held.finish("cut-turn", "the turn");
+  held.finish("cut-task", "the task");
+  expect((await again).map(({ content }) => content)).toEqual(["the turn", "the task"]);
+  const asked = held.inputs.filter(({ runId }) => runId.startsWith("cut-"));
+  expect(asked.length, "each was begun once").toBe(2);
+  far.close();
 });
 
 test("mutual TLS: with certificates a bare target is called over it, and without them nobody gets in", async () => {
