@@ -5,7 +5,15 @@ import { EngineError, quote, sessionNotFound } from "../errors.ts";
 import { deadlineEntry, noDeadline } from "./deadline-entry.ts";
 
 /** The kinds of catalog entries that belong to a session: their parent is its id. They go with it. */
-export const kindsOfSession = ["run", "interrupt", "checkpoint", "request", "tool"] as const;
+export const kindsOfSession = [
+  "run",
+  "interrupt",
+  "checkpoint",
+  "request",
+  "tool",
+  "tool_call",
+  "chat-message",
+] as const;
 
 const removedAtOnce = 1_000;
 
@@ -33,6 +41,7 @@ export async function finishRemoval(core: EngineCore, key: LogKey): Promise<void
   const { catalog, log } = core.store;
   core.sessions.bar(key, isBeingRemoved(key));
   await core.sessions.forget(key, sessionNotFound(key.id));
+  await removeTools(core, key);
   for (const kind of kindsOfSession) await removeEntries(core, key, kind);
   if (await log.head(key)) {
     const { epoch } = await log.acquire(key, { create: false });
@@ -40,6 +49,12 @@ export async function finishRemoval(core: EngineCore, key: LogKey): Promise<void
   }
   await catalog.put([noDeadline(key)]);
   core.sessions.unbar(key);
+}
+
+/** Tools are kept in memory too, by whoever knows them. */
+async function removeTools({ tools: { registry } }: EngineCore, { namespace, id }: LogKey): Promise<void> {
+  const tools = await registry.scope(namespace, id);
+  await registry.unregister(namespace, id, [...tools.keys()]);
 }
 
 async function removeEntries({ store }: EngineCore, key: LogKey, kind: string): Promise<void> {

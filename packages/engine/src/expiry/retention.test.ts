@@ -13,6 +13,7 @@ import {
   runToEnd,
   types,
 } from "../testing/harness.ts";
+import { toolOf } from "../testing/tool-agents.ts";
 
 /** A store that remembers which entries belong to the session of the tests, whatever their kind. */
 async function watchedStore() {
@@ -58,9 +59,10 @@ test("when its retention is over, nothing of a session is left, and its id is fr
   for (const runId of ["r1", "r2", "r3"]) await runToEnd(engine, input(runId));
   const update = { change: { kind: "merge", patch: { a: 1 } }, requestId: "q" } as const;
   await engine.states.update(key, update);
+  await engine.tools.register(key, [toolOf("t", "client")], false);
   const { logId } = await engine.getSession(key);
   await engine.endSession(key);
-  expect([...kinds()].sort()).toEqual(["checkpoint", "interrupt", "request", "run"]);
+  expect([...kinds()].sort()).toEqual(["checkpoint", "interrupt", "request", "run", "tool"]);
   await clock.advance(hourMs - 1);
   expect((await engine.getSession(key)).info.state).toBe("ended");
   await clock.advance(1);
@@ -73,6 +75,7 @@ test("when its retention is over, nothing of a session is left, and its id is fr
   expect((await engine.listRuns(query)).items).toEqual([]);
   const seen = await runToEnd(engine, input("r1"));
   expect(seen[0]?.sequence).toBe(1);
+  expect((await engine.tools.list({ ...query, sessionId: key.id })).items).toEqual([]);
   const view = await engine.getSession(key);
   expect(view.logId).not.toBe(logId);
   expect(view.info.runCount).toBe(1);
