@@ -61,7 +61,7 @@ async function* batchRunAgent(
     const namespace = namespaceOf(context);
     const batchId = request.batchId || newId();
     if (request.items.length > 0) {
-      const items = readBatchItems(request.items);
+      const items = await readBatchItems(request.items);
       await batches.make({ namespace, batchId, items, options: batchOptions(request.options) });
     } else if (request.batchId === "") throw nothingAsked();
     const read = { withEvents: request.events, idleMs: heartbeatMs, signal: context.signal };

@@ -1,23 +1,24 @@
 import { checkRunAgentInput, inputFromMessage, type RunAgentInput } from "@dragoman/agui";
 import type { BatchItem as BatchItemMessage } from "@dragoman/contract/orchestrator/v1/batch_pb";
 import type { BatchItem } from "./batch/item-ids.ts";
+import { mapInTurns } from "./batch/map-in-turns.ts";
 import { invalidInput, type Problem } from "./errors.ts";
 
 /** So many problems are told; one more changes nothing for who has to correct these. */
 const problemsMax = 100;
 
-/** Reads the items of a batch. Throws INVALID_INPUT with the problems of all of them; empty ids are none. */
-export function readBatchItems(messages: readonly BatchItemMessage[]): BatchItem[] {
+/** Reads the items of a batch. Rejects with INVALID_INPUT and the problems of all of them; empty ids are none. */
+export async function readBatchItems(messages: readonly BatchItemMessage[]): Promise<BatchItem[]> {
   const problems: Problem[] = [];
   const runs = new Map<string, number>();
   const items: BatchItem[] = [];
-  for (const [index, message] of messages.entries()) {
+  await mapInTurns(messages, (message, index) => {
+    if (problems.length >= problemsMax) return;
     const read = readInput(message);
     const found = Array.isArray(read) ? read : repeatedRun(read, index, runs);
     for (const { path, ...rest } of found) problems.push({ path: `/items/${index}/input${path}`, ...rest });
-    if (problems.length >= problemsMax) break;
     if (!Array.isArray(read)) items.push({ agentId: message.agentId, input: read });
-  }
+  });
   if (problems.length > 0) throw invalidInput(problems.slice(0, problemsMax));
   return items;
 }

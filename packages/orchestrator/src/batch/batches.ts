@@ -99,7 +99,8 @@ export class Batches {
   /** Makes a batch, or joins it where it exists with the same items. Nothing is made where it is refused. */
   async make(request: NewBatch): Promise<void> {
     await this.#recovered;
-    const making = this.#making.then(() => this.#makeOrJoin(request));
+    const fingerprint = await batchFingerprint(request.items);
+    const making = this.#making.then(() => this.#makeOrJoin(request, fingerprint));
     this.#making = making.catch(() => {});
     await making;
   }
@@ -179,11 +180,11 @@ export class Batches {
     this.#closed.abort();
   }
 
-  async #makeOrJoin(request: NewBatch): Promise<void> {
-    const { namespace, batchId, items } = request;
+  async #makeOrJoin(request: NewBatch, fingerprint: string): Promise<void> {
+    const { namespace, batchId } = request;
     const existing = await this.#lookUp(namespace, batchId);
     if (existing) {
-      if (existing.fingerprint === batchFingerprint(items)) return;
+      if (existing.fingerprint === fingerprint) return;
       throw new EngineError(
         "BATCH_EXISTS",
         `there is a batch ${quote(batchId)} with other items: choose a new id, or join it without items`,
@@ -192,7 +193,7 @@ export class Batches {
     }
     if (this.#closing.signal.aborted) throw shuttingDown();
     const itemCount = [...this.#live.values()].reduce((sum, { info }) => sum + info.itemCount, 0);
-    const made = await this.#maker.make(request, { batchCount: this.#live.size, itemCount });
+    const made = await this.#maker.make(request, fingerprint, { batchCount: this.#live.size, itemCount });
     this.#start(made.batch, made.items);
   }
 

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { RunAgentInput } from "@dragoman/agui";
 import { fingerprintOf } from "@dragoman/engine";
 import type { ItemInfo } from "./entries.ts";
+import { mapInTurns } from "./map-in-turns.ts";
 
 /** An item as it was given: empty ids are made by the server. */
 export interface BatchItem {
@@ -25,9 +26,9 @@ export function runIdOf(batchId: string, item: ItemInfo, attempt: number): strin
 }
 
 /** Returns a fingerprint of items as they were given. Making a batch again with the same items joins it. */
-export function batchFingerprint(items: readonly BatchItem[]): string {
+export async function batchFingerprint(items: readonly BatchItem[]): Promise<string> {
   const hash = createHash("sha256");
-  for (const { agentId, input } of items) hash.update(fingerprintOf(agentId, input));
+  await mapInTurns(items, ({ agentId, input }) => hash.update(fingerprintOf(agentId, input)));
   return hash.digest("hex");
 }
 

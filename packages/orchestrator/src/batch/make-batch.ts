@@ -9,7 +9,8 @@ import {
   inputEntry,
   itemEntry,
 } from "./entries.ts";
-import { type BatchItem, batchFingerprint, derivedRunId, derivedThreadId } from "./item-ids.ts";
+import { type BatchItem, derivedRunId, derivedThreadId } from "./item-ids.ts";
+import { mapInTurns } from "./map-in-turns.ts";
 
 /** A batch to make. The inputs of its items are valid but for ids that may be empty. */
 export interface NewBatch {
@@ -38,10 +39,12 @@ export class BatchMaker {
   /**
    * Makes a batch with all its items in one change of the catalog, so that a crash leaves all of it or nothing.
    *
+   * @param fingerprint of its items, as `batchFingerprint` gives it
    * @param active what the batches have that have not ended
    */
   async make(
     { namespace, batchId, items, options }: NewBatch,
+    fingerprint: string,
     active: { readonly batchCount: number; readonly itemCount: number },
   ): Promise<MadeBatch> {
     this.#checkCounts(items.length, active);
@@ -51,14 +54,15 @@ export class BatchMaker {
       ...this.#created(),
       state: "running",
       options,
-      fingerprint: batchFingerprint(items),
+      fingerprint,
       itemCount: items.length,
       counts: { succeeded: 0, failed: 0, canceled: 0, interrupted: 0 },
     };
     const infos = items.map((item, index) => this.#itemInfo(batchId, item, index));
-    const inputs = items.map(({ input }, index) => inputEntry(batch, index, input));
+    const inputs = await mapInTurns(items, ({ input }, index) => inputEntry(batch, index, input));
     this.#checkBytes(inputs);
-    const entries = [batchEntry(batch), ...infos.map((item) => itemEntry(batch, item)), ...inputs];
+    const states = await mapInTurns(infos, (item) => itemEntry(batch, item));
+    const entries = [batchEntry(batch), ...states, ...inputs];
     await asking(this.#context.catalog.put(entries.map((put) => ({ put }))));
     return { batch, items: infos };
   }
