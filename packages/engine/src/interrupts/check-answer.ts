@@ -2,6 +2,7 @@ import type { Interrupt, JsonObject, ResumeEntry, Tool } from "@dragoman/agui";
 import type { InterruptInfo } from "../entries.ts";
 import { EngineError, quote } from "../errors.ts";
 import { sameJson } from "../fingerprint.ts";
+import type { TimeBox } from "../tools/time-box.ts";
 import { listProblems, schemaProblems } from "./json-schema.ts";
 
 /** Whether an interrupt's time is over. */
@@ -26,8 +27,8 @@ export interface AnswerChecks {
   /** Those that the agent may have called: edited arguments are checked where the tool is among them. */
   readonly tools: readonly Tool[];
   readonly nowMs: number;
-  /** How long a schema may take. */
-  readonly schemaTimeoutMs: number;
+  /** For schemas, which may take for ever. */
+  readonly inTime: TimeBox;
 }
 
 /** Throws if an answer is not acceptable; the interrupt then stays open. */
@@ -45,8 +46,8 @@ export function checkAnswer(info: InterruptInfo, answer: ResumeEntry, checks: An
   checkEditedArguments(info, answer.payload, checks);
 }
 
-function checkPayload(interrupt: Interrupt, payload: unknown, { schemaTimeoutMs }: AnswerChecks): void {
-  const problems = schemaProblems(interrupt.responseSchema ?? {}, payload, schemaTimeoutMs);
+function checkPayload(interrupt: Interrupt, payload: unknown, { inTime }: AnswerChecks): void {
+  const problems = schemaProblems(interrupt.responseSchema ?? {}, payload, inTime);
   if (problems.length === 0) return;
   throw invalidPayload(
     interrupt,
@@ -59,7 +60,7 @@ function checkPayload(interrupt: Interrupt, payload: unknown, { schemaTimeoutMs 
 function checkEditedArguments(
   { interrupt, toolName }: InterruptInfo,
   payload: unknown,
-  { tools, schemaTimeoutMs }: AnswerChecks,
+  { tools, inTime }: AnswerChecks,
 ): void {
   const edited = editedArgumentsOf(payload);
   if (edited === undefined) return;
@@ -70,7 +71,7 @@ function checkEditedArguments(
   const tool = tools.find(({ name }) => name === toolName);
   const { parameters } = tool ?? {};
   if (parameters === null || typeof parameters !== "object") return;
-  const problems = schemaProblems(parameters, edited, schemaTimeoutMs);
+  const problems = schemaProblems(parameters, edited, inTime);
   if (problems.length === 0) return;
   throw invalidPayload(
     interrupt,

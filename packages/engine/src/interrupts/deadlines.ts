@@ -4,24 +4,20 @@ interface Deadline {
   readonly time: number;
 }
 
-/**
- * The soonest of many deadlines. It holds at most `max`: while there are more, `isComplete` is false, and who
- * has taken all that it holds has to look for the rest.
- */
+/** The soonest of many deadlines. It holds at most `max`; the first time that may be missing is known. */
 export class Deadlines {
   readonly #max: number;
   /** Sorted, the soonest first. */
   #soonest: Deadline[] = [];
-  /** The first time that may be missing. */
-  #missingFrom = Number.POSITIVE_INFINITY;
+  #missingFrom: number | undefined;
 
   constructor(max: number) {
     this.#max = max;
   }
 
-  /** Whether a deadline may be missing that is not later than all that are held. */
-  get isComplete(): boolean {
-    return this.#missingFrom === Number.POSITIVE_INFINITY || this.#soonest.length > 0;
+  /** From when on others have to be looked for: set where there were more, and all that were held are gone. */
+  get missingFrom(): number | undefined {
+    return this.#soonest.length > 0 ? undefined : this.#missingFrom;
   }
 
   /** When to look again: the soonest deadline, or undefined if there is none. */
@@ -31,7 +27,7 @@ export class Deadlines {
 
   add(id: string, time: number): void {
     this.remove(id);
-    if (time >= this.#missingFrom) return;
+    if (this.#missingFrom !== undefined && time >= this.#missingFrom) return;
     const place = this.#soonest.findIndex((one) => one.time > time);
     this.#soonest.splice(place < 0 ? this.#soonest.length : place, 0, { id, time });
     const left = this.#soonest.length > this.#max ? this.#soonest.pop() : undefined;
@@ -52,6 +48,6 @@ export class Deadlines {
   /** Forgets all, to be filled anew. */
   clear(): void {
     this.#soonest = [];
-    this.#missingFrom = Number.POSITIVE_INFINITY;
+    this.#missingFrom = undefined;
   }
 }

@@ -8,11 +8,12 @@ const pageSize = 1_000;
 export async function* listAll(
   catalog: Catalog,
   query: Omit<CatalogQuery, "limit">,
+  limit = pageSize,
 ): AsyncGenerator<CatalogEntry> {
-  let page = await catalog.list({ ...query, limit: pageSize });
+  let page = await catalog.list({ ...query, limit });
   for (let last = page.at(-1); last; last = page.at(-1)) {
     yield* page;
-    page = await catalog.list({ ...query, after: last, limit: pageSize });
+    page = await catalog.list({ ...query, after: last, limit });
   }
 }
 
@@ -60,7 +61,7 @@ export async function decidedBeside(
   const newest = Math.max(...open.map(({ createTime }) => orderOf(createTime + 1, 0)));
   const oldest = Math.min(...open.map(({ createTime }) => orderOf(createTime, 0)));
   const found: InterruptInfo[] = [];
-  const after = { order: newest + pageSize, namespace, parent: "", id: "" };
+  const after = { order: newest, namespace, parent: "", id: "" };
   const query = { kind: "interrupt", namespace, parent, states: ["decided"], after };
   for await (const entry of listAll(catalog, query)) {
     if (entry.order < oldest) break;

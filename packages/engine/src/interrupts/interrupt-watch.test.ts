@@ -129,6 +129,23 @@ test("one that expires is told when it happens, and one that expired before is s
   expect(await take(watch, 1)).toEqual(["s2 b cancelled"]);
 });
 
+test("many that expire at once are each told once", async () => {
+  let now = Date.now();
+  const engine = await opened({ now: () => now });
+  const expiresAt = new Date(now + 2_000).toISOString();
+  const sessions = ["s1", "s2", "s3"];
+  const all = Array.from({ length: 900 }, (_, index) => question(`q${index}`, { expiresAt }));
+  for (const sessionId of sessions) await ask(engine, sessionId, all);
+  const watch = watching(engine, {}, { idleMs: 3_000 });
+  expect((await take(watch, 2_701)).at(-1)).toBe("caught up with 2700");
+  now += 3_000;
+  const told = await take(watch, 2_700);
+  expect(new Set(told).size).toBe(2_700);
+  expect(told.every((item) => item.endsWith(" expired"))).toBe(true);
+  await engine.interrupts.resolve(of("s1"), { interruptId: "q0", ...cancelled });
+  expect(await take(watch, 1)).toEqual(["s1 q0 cancelled"]);
+});
+
 test("one that is decided does not expire", async () => {
   const engine = await opened();
   const soon = new Date(Date.now() + 400).toISOString();

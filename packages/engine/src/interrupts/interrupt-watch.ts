@@ -42,6 +42,8 @@ interface Key {
 const shownMax = 1_000;
 /** How many deadlines are held at once. */
 const deadlinesMax = 1_000;
+/** How many interrupts are held while they are listed. */
+const pageSize = 100;
 /** What a timer of Node can wait at most. */
 const longestTimerMs = 2_147_483_647;
 
@@ -55,7 +57,8 @@ export class InterruptWatch {
   readonly #core: EngineCore;
   readonly #options: InterruptWatchOptions;
   readonly #unsubscribe: () => void;
-  readonly #listed: AsyncGenerator<InterruptInfo>;
+  /** What is being listed: all that waits, or later what is overdue. */
+  #listing: AsyncGenerator<InterruptInfo> | undefined;
   readonly #changed = new Map<string, Key>();
   readonly #shown = new Map<string, string>();
   readonly #deadlines = new Deadlines(deadlinesMax);
@@ -71,7 +74,7 @@ export class InterruptWatch {
     this.#options = options;
     // Changes are taken from now on, and what waits is listed later: nothing is missed between the two.
     this.#unsubscribe = core.hub.subscribe({ onInterrupt: (info) => this.#take(info) });
-    this.#listed = this.#list();
+    this.#listing = this.#list();
     options.signal.addEventListener("abort", this.#onAbort);
   }
 
@@ -91,8 +94,9 @@ export class InterruptWatch {
         this.#isCaughtUp = true;
         return { caughtUp: this.#count };
       }
-      if (!this.#deadlines.isComplete) await this.#refillDeadlines();
-      if (await this.#wait(idleAt)) return "idle";
+      const { missingFrom } = this.#deadlines;
+      if (missingFrom !== undefined) this.#listing = this.#overdue(missingFrom);
+      else if (await this.#wait(idleAt)) return "idle";
     }
   }
 
@@ -143,16 +147,19 @@ export class InterruptWatch {
     const { namespace, filter } = this.#options;
     const of = filter.sessionId ? { parent: filter.sessionId } : {};
     const query = { kind: "interrupt", namespace, states: ["open"], ...of };
-    for await (const entry of listAll(this.#core.store.catalog, query)) {
+    for await (const entry of listAll(this.#core.store.catalog, query, pageSize)) {
       const info = readEntry<InterruptInfo>(entry);
       if (this.#matches(info)) yield info;
     }
   }
 
   async #nextListed(): Promise<InterruptWatchResult | undefined> {
-    if (this.#isCaughtUp) return undefined;
-    for (let item = await this.#listed.next(); !item.done; item = await this.#listed.next()) {
-      const info = item.value;
+    while (this.#listing) {
+      const { value: info, done } = await this.#listing.next();
+      if (done) {
+        this.#listing = undefined;
+        return undefined;
+      }
       // One that changed since is shown as it is now, after the list.
       if (this.#changed.has(idOf(keyOf(info)))) continue;
       const result = this.#show(info);
@@ -195,10 +202,16 @@ export class InterruptWatch {
     if (time !== undefined) this.#deadlines.add(idOf(keyOf(info)), time);
   }
 
-  /** There were more deadlines than are held, and all held ones have passed. */
-  async #refillDeadlines(): Promise<void> {
+  /** There were more deadlines than are held: lists those that have passed since, and holds the next ones. */
+  async *#overdue(since: number): AsyncGenerator<InterruptInfo> {
     this.#deadlines.clear();
-    for await (const info of this.#list()) this.#expect(info);
+    const now = this.#core.now();
+    for await (const info of this.#list()) {
+      const time = expireTimeOf(info.interrupt);
+      if (time === undefined) continue;
+      if (time > now) this.#expect(info);
+      else if (time >= since) yield info;
+    }
   }
 
   /** Waits for a change or a deadline; true if neither came for a while. */

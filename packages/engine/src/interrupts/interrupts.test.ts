@@ -1,9 +1,20 @@
+import type { Agent } from "@dragoman/agent";
 import type { Interrupt, Json } from "@dragoman/agui";
 import { openMemoryStore } from "@dragoman/event-log";
 import { describe, expect, test } from "vitest";
 import type { Engine } from "../engine.ts";
 import { askingAgent, cancelled, deny, toolCall, yes } from "../testing/asking-agent.ts";
-import { attach, engineWith, input, key, readAll, runToEnd, types, user } from "../testing/harness.ts";
+import {
+  attach,
+  engineWith,
+  heldAgent,
+  input,
+  key,
+  readAll,
+  runToEnd,
+  types,
+  user,
+} from "../testing/harness.ts";
 
 const question = (id: string, more: Partial<Interrupt> = {}): Interrupt => ({ id, reason: "input", ...more });
 
@@ -241,6 +252,43 @@ describe("answers at once", () => {
     expect(won.length).toBeGreaterThan(0);
     const calls = agent.inputs.filter(({ resume = [] }) => resume.length > 0);
     expect(calls).toHaveLength(1);
+  });
+});
+
+describe("a run that somebody approved", () => {
+  /** It is active, and nobody is connected to it. */
+  async function approved() {
+    const held = heldAgent();
+    const asking = askingAgent([question("a")]);
+    const agent: Agent = {
+      run: (runInput, context) =>
+        (runInput.resume ?? []).length > 0 ? held.run(runInput, context) : asking.run(runInput, context),
+    };
+    const { engine } = await engineWith(agent);
+    await runToEnd(engine, input("r1", [user("u1")]));
+    const { info } = await engine.interrupts.resolve(key, { interruptId: "a", ...yes });
+    await held.started;
+    return { engine, held, runId: info.resumedRunId ?? "" };
+  }
+
+  test("is not stopped by a client that starts another", async () => {
+    const { engine, held, runId } = await approved();
+    await expect(runToEnd(engine, input("r2", [user("u2")]))).rejects.toMatchObject({
+      reason: "RUN_ACTIVE",
+      metadata: { run_id: runId },
+    });
+    held.release();
+    expect((await ended(engine, runId)).state).toBe("succeeded");
+  });
+
+  test("is not stopped by an answer that comes late", async () => {
+    const { engine, held, runId } = await approved();
+    const resume = [{ interruptId: "a", ...deny }];
+    await expect(runToEnd(engine, input("r2", [], { resume }), { ifActive: "cancel" })).rejects.toMatchObject(
+      { reason: "INTERRUPT_DECIDED" },
+    );
+    held.release();
+    expect((await ended(engine, runId)).state).toBe("succeeded");
   });
 });
 

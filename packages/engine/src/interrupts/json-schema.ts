@@ -1,6 +1,6 @@
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
-import { createTimeBox, TimeBoxError } from "../tools/time-box.ts";
+import { type TimeBox, TimeBoxError } from "../tools/time-box.ts";
 
 /** How many problems of one value are told. */
 const problemsMax = 100;
@@ -16,8 +16,7 @@ export interface SchemaProblem {
  * Returns where a value does not match a JSON Schema. One that cannot be used restricts nothing: whoever made it
  * judges the value. Patterns may never end, so a check that takes too long is a problem of the value.
  */
-export function schemaProblems(schema: object, value: unknown, timeoutMs: number): SchemaProblem[] {
-  const inTime = createTimeBox(timeoutMs);
+export function schemaProblems(schema: object, value: unknown, inTime: TimeBox): SchemaProblem[] {
   const ajv = new Ajv2020({ allErrors: true, strict: false, validateSchema: false, logger: false });
   formats.default(ajv);
   const { $schema: _ignored, ...rest } = schema as { $schema?: unknown };

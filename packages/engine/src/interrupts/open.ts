@@ -1,4 +1,4 @@
-import type { Interrupt, Message, RunErrorEvent, RunFinishedEvent } from "@dragoman/agui";
+import type { Interrupt, Message, RunErrorEvent, RunFinishedEvent, ToolCall } from "@dragoman/agui";
 import { orderOf } from "../creation.ts";
 import type { InterruptInfo, RunInfo } from "../entries.ts";
 import type { Session } from "../session.ts";
@@ -22,10 +22,11 @@ export function openingsOf(
   const created = interruptsIn(event).filter((interrupt) => !known.has(interrupt.id));
   if (created.length === 0 || run.unverified) return nothingDecided;
   const { namespace, sessionId, runId, agentId } = run;
+  const calls = callsIn(session.fold.messages);
   const infos = created.map((interrupt, index): InterruptInfo => {
     const of = { namespace, sessionId, runId, agentId };
     const made = { createTime: nowMs, order: orderOf(nowMs, index) };
-    return { ...of, interrupt, ...callOf(session.fold.messages, interrupt), ...made, state: "open" };
+    return { ...of, interrupt, ...callOf(calls, interrupt), ...made, state: "open" };
   });
   return session.info.state === "active" ? { records: [], infos } : cancellationsOf(infos, nowMs);
 }
@@ -36,14 +37,17 @@ export function interruptsIn(event: RunFinishedEvent | RunErrorEvent | undefined
   return event.outcome.interrupts;
 }
 
+type Calls = ReadonlyMap<string, ToolCall["function"]>;
+
+function callsIn(messages: readonly Message[]): Calls {
+  const all = messages.flatMap((message) => (message.role === "assistant" ? (message.toolCalls ?? []) : []));
+  return new Map(all.map((call) => [call.id, call.function]));
+}
+
 /** The call that an interrupt holds back, as the history has it. */
-function callOf(messages: readonly Message[], { toolCallId }: Interrupt) {
-  if (toolCallId === undefined) return {};
-  const calls = messages.flatMap((message) =>
-    message.role === "assistant" ? (message.toolCalls ?? []) : [],
-  );
-  const call = calls.findLast(({ id }) => id === toolCallId);
+function callOf(calls: Calls, { toolCallId }: Interrupt) {
+  const call = toolCallId === undefined ? undefined : calls.get(toolCallId);
   if (!call) return {};
-  const { name: toolName, arguments: toolArguments } = call.function;
+  const { name: toolName, arguments: toolArguments } = call;
   return toolArguments.length > argumentsMaxLength ? { toolName } : { toolName, toolArguments };
 }

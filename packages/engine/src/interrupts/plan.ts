@@ -3,6 +3,7 @@ import type { Catalog } from "@dragoman/event-log";
 import type { InterruptInfo } from "../entries.ts";
 import type { EngineLimits } from "../limits.ts";
 import type { Session } from "../session.ts";
+import { createTimeBox } from "../tools/time-box.ts";
 import type { ToolHost } from "../tools/tool-host.ts";
 import type { AnswerChecks } from "./check-answer.ts";
 import { decidedBeside, interruptsNamed } from "./find.ts";
@@ -64,6 +65,6 @@ export async function checksFor(
   return {
     tools: await tools.offered(session, toolsOfRun),
     nowMs: now(),
-    schemaTimeoutMs: limits.toolSchemaTimeoutMs,
+    inTime: createTimeBox(limits.toolSchemaTimeoutMs),
   };
 }

@@ -94,7 +94,7 @@ function answeredTwice(interruptId: string): EngineError {
 export function alreadyDecided(info: InterruptInfo): EngineError {
   const status = info.answer?.status ?? "";
   const runId = info.resumedRunId ?? info.decidedByRunId ?? "";
-  const by = runId === "" ? "; no run has gone on with it yet" : ` by run ${quote(runId)}`;
+  const by = runId === "" ? "; no run has gone on with it" : ` by run ${quote(runId)}`;
   return new EngineError(
     "INTERRUPT_DECIDED",
     `the interrupt ${quote(info.interrupt.id)} was already answered (${status})${by}`,
