@@ -7,6 +7,7 @@ import { startChildServer } from "../testing/child-server.ts";
 import { type HeldAgent, startHeldAgent } from "../testing/held-agent.ts";
 import { parseSse, readLog, type SseEvent } from "../testing/http.ts";
 import { type Services, servicesOver } from "../testing/services.ts";
+import { forms, StockAgent, typesOf } from "../testing/stock-agent.ts";
 import { startTestServer, type TestServer } from "../testing/test-server.ts";
 import { openWires, refusedCall, type Wires, wireNames } from "../testing/wires.ts";
 
@@ -186,6 +187,37 @@ describe("SpawnAgent", () => {
       metadata: { session_id: parentSessionId, run_id: parentRunId },
     });
   });
+});
+
+test.each(forms)("the stock client takes a run that delegates, asking for %s", async (form) => {
+  const [parentSessionId, parentRunId] = [unique("session"), unique("parent")];
+  const agent = new StockAgent(server.url, { agentId: "held", threadId: parentSessionId, form });
+  const watched = agent.say("hi", { runId: parentRunId });
+  await held.called(parentRunId);
+  const parent = { parentSessionId, parentRunId };
+  await all.loop.spawnAgent({ ...parent, targetAgentId: "demo", task: "what is 6 * 7?" });
+  const failing = { ...parent, targetAgentId: "demo", task: "fail with code OUT_OF_LUCK" };
+  expect(await refusedCall(all.loop.spawnAgent(failing))).toMatchObject({ reason: "RUN_FAILED" });
+  const left = all.loop.spawnAgent({
+    ...parent,
+    targetAgentId: "held",
+    task: "hold",
+    taskId: unique("left"),
+  });
+  await held.called(`left-${count}`);
+  held.finish(parentRunId);
+  const { events, error } = await watched;
+  expect(error).toBeUndefined();
+  expect(typesOf(events).filter((type) => type.startsWith("SUBAGENT_"))).toEqual([
+    "SUBAGENT_STARTED",
+    "SUBAGENT_FINISHED",
+    "SUBAGENT_STARTED",
+    "SUBAGENT_ERROR",
+    "SUBAGENT_STARTED",
+    "SUBAGENT_ERROR",
+  ]);
+  expect(typesOf(events).at(-1)).toBe("RUN_FINISHED");
+  expect(await left).toMatchObject({ outcome: RunOutcome.CANCELLED });
 });
 
 describe("kill -9", () => {
