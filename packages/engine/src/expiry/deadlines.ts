@@ -48,7 +48,8 @@ export class Deadlines {
     this.#byId.set(id, deadline);
     this.#push(deadline);
     if (this.#byId.size > this.#max) this.#leaveOut();
-    else if (this.#heap.length > 2 * this.#byId.size + 1_000) this.#rebuild([...this.#byId.values()].sort(byTime));
+    else if (this.#heap.length > 2 * this.#byId.size + 1_000)
+      this.#rebuild([...this.#byId.values()].sort(byTime));
   }
 
   /** Takes the deadline of a session away. */
