@@ -10,6 +10,9 @@ interface Pending {
   eventCount: number;
   records: Uint8Array[];
   catalog: CatalogChange[];
+  /** Set while it is being written, and after. */
+  writing?: Promise<void>;
+  isDurable?: boolean;
 }
 
 /** A chunk that a macrotask may grow to before its agent has to give way to the event loop. */
@@ -98,11 +101,15 @@ export class SessionWriter {
   /** Resolves when all that is queued now is durable; rejects if it could not be appended. */
   async flush(): Promise<void> {
     if (this.#failure) throw this.#failure;
-    while (this.#writing || !isEmpty(this.#pending)) {
+    const queued = this.#pending;
+    // Not until nothing is queued any more: with an agent that floods, that is never.
+    while (this.#pending === queued && (this.#writing || !isEmpty(queued))) {
       this.#start();
       await this.#writing;
       if (this.#failure) throw this.#failure;
     }
+    await queued.writing;
+    if (this.#failure && !queued.isDurable) throw this.#failure;
   }
 
   /** Whether the agent has pushed so much since the event loop last turned that it should give way. */
@@ -128,8 +135,10 @@ export class SessionWriter {
 
   #start(): void {
     if (this.#writing || this.#failure || isEmpty(this.#pending)) return;
+    const taken = this.#pending;
     this.#writing = this.#write().then(
       () => {
+        taken.isDurable = true;
         this.#writing = undefined;
         if (!isEmpty(this.#pending)) this.#schedule();
       },
@@ -139,6 +148,7 @@ export class SessionWriter {
         this.#pending = emptyPending(this.#head.headSequence + 1);
       },
     );
+    taken.writing = this.#writing;
   }
 
   async #write(): Promise<void> {

@@ -51,11 +51,10 @@ export class Outbox {
   async *requests(start: Request): AsyncGenerator<Request> {
     yield start;
     let next = this.#next();
-    for (let requestNumber = 2; !this.#isOver; ) {
-      if (this.#isCancelled) {
-        yield { input: { case: "control", value: { action: Action.CANCEL } } };
-        return;
-      }
+    for (let requestNumber = 2; ; ) {
+      // Before the end, which may come at once: the host has to hear it.
+      if (this.#isCancelled) yield { input: { case: "control", value: { action: Action.CANCEL } } };
+      if (this.#isCancelled || this.#isOver) return;
       const input = await Promise.race([next, this.#woken()]);
       if (input === "woken") continue;
       if (input === undefined) return;
