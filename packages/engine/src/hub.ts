@@ -8,6 +8,8 @@ export interface EventSource {
   readonly runId: string;
   /** The agent of the session's last run. */
   readonly agentId: string;
+  /** Whether all of the batch is of that run, whatever its events say: they were not checked. */
+  readonly isUnverified?: boolean;
 }
 
 /** Takes what became durable, over all sessions of an engine. Nothing here may wait or throw. */

@@ -70,8 +70,6 @@ export class Session implements ReadSource {
   #checkpointSequence: number;
   #checkpointBytes = 0;
   readonly #now: () => number;
-  /** When the last event was appended, as far as this object saw it. */
-  #eventTime = 0;
 
   private constructor({ store, limits, hub, now }: SessionEnvironment, key: LogKey, loaded: Loaded) {
     this.key = key;
@@ -147,6 +145,7 @@ export class Session implements ReadSource {
 
   /** The writer of this session. Acquires the log first. Call it only while holding the mutex or a run. */
   async write(): Promise<SessionWriter> {
+    if (this.failure) throw this.failure;
     if (this.#writer) return this.#writer;
     const head = await this.log.acquire(this.key, { create: false });
     this.#head = head;
@@ -184,15 +183,11 @@ export class Session implements ReadSource {
     }
   }
 
-  /** When the last event was appended. */
-  get activityTime(): number {
-    return Math.max(this.info.updateTime, this.#eventTime);
-  }
-
   /** When it expires if nothing more happens in it; undefined if it does not. */
   get expiry(): Expiry | undefined {
     if (this.info.state !== "active") return undefined;
-    return expiryOf(this.info, this.isIdle ? this.activityTime : Math.max(this.#now(), this.activityTime));
+    // While it is idle, the last event is that of the last run or change.
+    return expiryOf(this.info, this.isIdle ? this.info.updateTime : this.#now());
   }
 
   /** Whether everything of it is said: no event will come any more. */
@@ -356,12 +351,13 @@ export class Session implements ReadSource {
       this.hub.session(this.info);
     }
     if (batch === undefined) return;
-    this.#eventTime = this.#now();
-    const runId = this.fold.lastStarted?.runId ?? "";
+    const unverified = this.active?.info.unverified ? this.active.info.runId : undefined;
+    const runId = unverified ?? this.fold.lastStarted?.runId ?? "";
     applyBatch(this.fold, batch);
     this.ring.push(batch);
     this.notify();
-    this.hub.events(this.key, batch, { runId, agentId: this.info.agentId });
+    const isUnverified = unverified !== undefined;
+    this.hub.events(this.key, batch, { runId, agentId: this.info.agentId, isUnverified });
   }
 }
 

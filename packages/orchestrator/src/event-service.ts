@@ -1,5 +1,5 @@
 import { create, fromBinary } from "@bufbuild/protobuf";
-import { type Timestamp, timestampDate, timestampFromMs, timestampNow } from "@bufbuild/protobuf/wkt";
+import { timestampFromMs, timestampMs, timestampNow } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { HeartbeatSchema } from "@dragoman/contract/agent/v1/stream_pb";
 import { EventSchema } from "@dragoman/contract/agui/v1/event_pb";
@@ -96,8 +96,8 @@ function replayOptions(
     filter: filterOf(request.filter),
     cursor,
     signal: context.signal,
-    ...(startTime && { startTime: msOf(startTime) }),
-    ...(endTime && { endTime: msOf(endTime) }),
+    ...(startTime && { startTime: timestampMs(startTime) }),
+    ...(endTime && { endTime: timestampMs(endTime) }),
     ...(afterSequence !== undefined && { afterSequence: Number(afterSequence) }),
   };
 }
@@ -122,8 +122,4 @@ function eventMessage(found: SessionEvent) {
 
 function heartbeat() {
   return create(HeartbeatSchema, { time: timestampNow() });
-}
-
-function msOf(time: Timestamp): number {
-  return timestampDate(time).getTime();
 }

@@ -20,6 +20,8 @@ export type EventWatchResult =
   | "idle";
 
 interface Waiting {
+  /** How many events were left out between this and what waits before it. */
+  readonly skippedCount: number;
   readonly key: LogKey;
   readonly batch: EventBatch;
   readonly source: EventSource;
@@ -39,6 +41,7 @@ export class EventWatch {
   readonly #unsubscribe: () => void;
   #waiting: Waiting[] = [];
   #pendingBytes = 0;
+  /** How many events were left out after what waits. */
   #skippedCount = 0;
   #wake: ((isIdle: boolean) => void) | undefined;
   readonly #onAbort = () => this.#wake?.(false);
@@ -48,7 +51,7 @@ export class EventWatch {
     this.#options = options;
     this.#matcher = matcherOf(options.filter);
     this.#unsubscribe = core.hub.subscribe({
-      onEvents: (key, batch, source) => this.#take({ key, batch, source, time: core.now() }),
+      onEvents: (key, batch, source) => this.#take(key, batch, source),
     });
     options.signal.addEventListener("abort", this.#onAbort);
   }
@@ -57,12 +60,8 @@ export class EventWatch {
   async next(): Promise<EventWatchResult> {
     for (;;) {
       this.#options.signal.throwIfAborted();
-      const events = this.#read();
-      if (events.length > 0 || this.#skippedCount > 0) {
-        const skippedCount = this.#skippedCount;
-        this.#skippedCount = 0;
-        return { events, skippedCount };
-      }
+      const result = this.#read();
+      if (result) return result;
       if (await this.#wait()) return "idle";
     }
   }
@@ -74,46 +73,48 @@ export class EventWatch {
     this.#waiting = [];
   }
 
-  #take(waiting: Waiting): void {
-    const { key, batch } = waiting;
+  #take(key: LogKey, batch: EventBatch, source: EventSource): void {
     if (key.namespace !== this.#options.namespace || !this.#matcher.session(key.id)) return;
     const size = batch.frames.length;
     if (this.#waiting.length > 0 && this.#pendingBytes + size > this.#core.limits.watchPendingMaxBytes) {
       this.#skippedCount += batch.lastSequence - batch.firstSequence + 1;
       return;
     }
-    this.#waiting.push(waiting);
+    const time = this.#core.now();
+    this.#waiting.push({ skippedCount: this.#skippedCount, key, batch, source, time });
+    this.#skippedCount = 0;
     this.#pendingBytes += size;
     this.#wake?.(false);
   }
 
-  /** The events of the batch that waits longest. */
-  #read(): SessionEvent[] {
-    const waiting = this.#waiting.shift();
-    if (!waiting) return [];
-    const { key, batch, source, time } = waiting;
-    this.#pendingBytes -= batch.frames.length;
+  /** The events of the batch that waits longest and has any, and what was left out before it; or after all. */
+  #read(): Exclude<EventWatchResult, "idle"> | undefined {
+    let skippedCount = 0;
+    for (let waiting = this.#waiting.shift(); waiting; waiting = this.#waiting.shift()) {
+      this.#pendingBytes -= waiting.batch.frames.length;
+      skippedCount += waiting.skippedCount;
+      const events = this.#eventsOf(waiting);
+      if (events.length > 0) return { events, skippedCount };
+    }
+    skippedCount += this.#skippedCount;
+    this.#skippedCount = 0;
+    return skippedCount > 0 ? { events: [], skippedCount } : undefined;
+  }
+
+  #eventsOf({ key, batch, source, time }: Waiting): SessionEvent[] {
+    const { agentId } = source;
+    const { logId } = batch;
     const events: SessionEvent[] = [];
     let { runId } = source;
     readFrames(batch.frames, ({ sequence, start, end, json }) => {
       if (json) return;
       const event = decodeEvent(batch.frames, start, end);
-      if (event.type === "RUN_STARTED") runId = event.runId;
-      if (!this.#matcher.type(event.type) || !this.#matcher.run(runId, source.agentId)) return;
+      if (event.type === "RUN_STARTED" && !source.isUnverified) runId = event.runId;
+      if (!this.#matcher.type(event.type) || !this.#matcher.run(runId, agentId)) return;
       const bytes = batch.frames.subarray(start, end);
-      const { logId } = batch;
-      events.push({
-        sessionId: key.id,
-        runId,
-        agentId: source.agentId,
-        sequence,
-        logId,
-        time,
-        event,
-        bytes,
-      });
+      events.push({ sessionId: key.id, runId, agentId, sequence, logId, time, event, bytes });
     });
-    return events.length > 0 ? events : this.#read();
+    return events;
   }
 
   async #wait(): Promise<boolean> {

@@ -12,14 +12,16 @@ export interface ReplayPlace {
   readonly session?: CatalogPlace;
   /** The sequence that was read last in it. */
   readonly sequence: number;
+  /** The log that it is a place in: a session may be removed, and made again. */
+  readonly logId: string;
 }
 
-type Token = [hash: string, index: number, sequence: number, order?: number, id?: string];
+type Token = [hash: string, index: number, sequence: number, logId: string, order?: number, id?: string];
 
 /** Writes a cursor. It is tied to what is replayed, so that a changed filter is noticed. */
 export function writeReplayCursor(replayHash: string, place: ReplayPlace): string {
-  const { index, sequence, session } = place;
-  const token: Token = [replayHash, index, sequence];
+  const { index, sequence, logId, session } = place;
+  const token: Token = [replayHash, index, sequence, logId];
   if (session) token.push(session.order, session.id);
   return Buffer.from(JSON.stringify(token)).toString("base64url");
 }
@@ -27,11 +29,12 @@ export function writeReplayCursor(replayHash: string, place: ReplayPlace): strin
 /** Reads the cursor of the options; undefined if there is none. Throws INVALID_PAGE_TOKEN. */
 export function readReplayCursor(options: ReplayOptions): ReplayPlace | undefined {
   if (options.cursor === "") return undefined;
-  const [hash, index, sequence, order, id] = parse(options.cursor);
-  if (hash !== replayHashOf(options) || !isCount(index) || !isCount(sequence)) throw invalidPageToken();
-  const place = { index, sequence };
-  if (order === undefined && id === undefined) return place;
-  if (typeof order !== "number" || typeof id !== "string") throw invalidPageToken();
+  const [hash, index, sequence, logId, order, id] = parse(options.cursor);
+  const isOfThis = hash === replayHashOf(options) && isCount(index) && isCount(sequence);
+  if (!isOfThis || typeof logId !== "string") throw invalidPageToken();
+  const place = { index, sequence, logId };
+  if ((options.filter.sessionIds ?? []).length > 0) return place;
+  if (!isCount(order) || typeof id !== "string") throw invalidPageToken();
   return { ...place, session: { order, id, namespace: options.namespace, parent: "" } };
 }
 

@@ -41,19 +41,30 @@ const sessionsPerPage = 100;
 export async function* replayEvents(core: EngineCore, options: ReplayOptions): AsyncGenerator<ReplayPage> {
   const from = readReplayCursor(options);
   const matcher = matcherOf(options.filter);
-  let after = from?.sequence ?? options.afterSequence ?? 0;
+  let start: Start = from ?? { sequence: options.afterSequence ?? 0, logId: undefined };
   for await (const { info, place } of sessionsOf(core, options, from)) {
+    options.signal.throwIfAborted();
     const isWanted = info.updateTime >= (options.startTime ?? 0) || info.state === "active";
     if (isWanted && info.createTime < (options.endTime ?? Number.POSITIVE_INFINITY)) {
-      yield* replaySession(core, options, matcher, info, place, after);
-    }
-    after = 0;
+      yield* replaySession(core, options, matcher, info, place, start);
+    } else yield { events: [], cursorAfter: () => cursorOf(options, { ...place, sequence: 0, logId: "" }) };
+    start = { sequence: 0, logId: undefined };
   }
+}
+
+/** Where to begin in a session; in any log of its where none is named. */
+interface Start {
+  readonly sequence: number;
+  readonly logId: string | undefined;
+}
+
+function cursorOf(options: ReplayOptions, place: ReplayPlace): string {
+  return writeReplayCursor(replayHashOf(options), place);
 }
 
 interface FoundSession {
   readonly info: SessionInfo;
-  readonly place: Omit<ReplayPlace, "sequence">;
+  readonly place: Omit<ReplayPlace, "sequence" | "logId">;
 }
 
 async function* sessionsOf(
@@ -63,18 +74,20 @@ async function* sessionsOf(
 ): AsyncGenerator<FoundSession> {
   const { namespace, filter } = options;
   const { catalog } = core.store;
-  const named = filter.sessionIds ?? [];
-  for (const [index, id] of named.entries()) {
+  const named = new Set(filter.sessionIds);
+  for (const [index, id] of [...named].entries()) {
     if (index < (from?.index ?? 0)) continue;
     const entry = await catalog.get({ namespace, kind: "session", parent: "", id });
     if (!entry) throw sessionNotFound(id);
     yield { info: readEntry<SessionInfo>(entry), place: { index } };
   }
-  if (named.length > 0) return;
+  if (named.size > 0) return;
   const query = { namespace, kind: "session", limit: sessionsPerPage };
   if (from?.session) {
     const entry = await catalog.get({ namespace, kind: "session", parent: "", id: from.session.id });
-    if (entry) yield { info: readEntry<SessionInfo>(entry), place: { index: 0, session: from.session } };
+    // One that was made again since is none of those that were there.
+    if (entry?.order === from.session.order)
+      yield { info: readEntry<SessionInfo>(entry), place: { index: 0, session: from.session } };
   }
   let page = await catalog.list({ ...query, ...(from?.session && { after: from.session }) });
   while (page.length > 0) {
@@ -93,19 +106,20 @@ async function* replaySession(
   options: ReplayOptions,
   matcher: EventMatcher,
   info: SessionInfo,
-  place: Omit<ReplayPlace, "sequence">,
-  start: number,
+  place: FoundSession["place"],
+  start: Start,
 ): AsyncGenerator<ReplayPage> {
   const key: LogKey = { namespace: options.namespace, id: info.sessionId };
   const head = await core.store.log.head(key);
   if (!head) return;
+  const { logId } = head;
   const replayHash = replayHashOf(options);
   const runs = new Runs(core, options, matcher, key, info);
-  let after = Math.max(start, head.firstSequence - 1);
-  if (after > 0 && after < head.headSequence) await runs.enterAt(after);
+  const isOfThisLog = start.logId === undefined || start.logId === logId;
+  let after = Math.max(isOfThisLog ? start.sequence : 0, head.firstSequence - 1);
   while (after < head.headSequence) {
     options.signal.throwIfAborted();
-    const batches = await readPage(core, key, after, head.logId);
+    const batches = await readPage(core, key, after, logId);
     if (batches.length === 0) return;
     const events: SessionEvent[] = [];
     const places: number[] = [];
@@ -115,12 +129,11 @@ async function* replaySession(
         const { sequence, event, bytes } = found;
         if (sequence <= after || sequence > head.headSequence) continue;
         after = sequence;
-        if (event.type === "RUN_STARTED") await runs.enter(event.runId);
-        const run = runs.current;
+        if (event.type === "RUN_STARTED") await runs.enter(event.runId, sequence);
+        const run = await runs.at(sequence);
         if (!run || !matcher.type(event.type)) continue;
         const { runId, agentId } = run;
-        const time = event.timestamp ?? run.createTime;
-        const { logId } = head;
+        const time = isTime(event.timestamp) ? event.timestamp : run.createTime;
         events.push({ sessionId: key.id, runId, agentId, sequence, logId, time, event, bytes });
         places.push(sequence);
       }
@@ -129,7 +142,8 @@ async function* replaySession(
     const end = after;
     yield {
       events,
-      cursorAfter: (index) => writeReplayCursor(replayHash, { ...place, sequence: places[index] ?? end }),
+      cursorAfter: (index) =>
+        writeReplayCursor(replayHash, { ...place, logId, sequence: places[index] ?? end }),
     };
     after = Math.max(after, runs.skipTo - 1);
   }
@@ -139,12 +153,13 @@ async function* replaySession(
 async function readPage(core: EngineCore, key: LogKey, after: number, logId: string): Promise<EventBatch[]> {
   try {
     const page = await core.store.log.read(key, { after, maxBytes: pageBytes });
+    if (page.head.logId !== logId) return [];
     return page.chunks.map(({ bytes }) => new EventBatch(logId, bytes));
   } catch (error) {
     if (error instanceof LogNotFoundError) return [];
     if (!(error instanceof TrimmedError)) throw error;
     const head = await core.store.log.head(key);
-    if (!head || head.firstSequence <= after + 1) return [];
+    if (head?.logId !== logId || head.firstSequence <= after + 1) return [];
     return readPage(core, key, head.firstSequence - 1, logId);
   }
 }
@@ -159,10 +174,17 @@ function framesOf(batch: EventBatch): Pick<SessionEvent, "sequence" | "event" | 
   return found;
 }
 
+/** Whether a time that an agent gave is one between the years 1 and 9999, as timestamps have to be. */
+function isTime(time: number | undefined): time is number {
+  return time !== undefined && time >= -62_135_596_800_000 && time <= 253_402_300_799_999;
+}
+
 /** Knows which run a reader of a log is in, and whether it is wanted. */
 class Runs {
   /** The run that the next events belong to; undefined where it is not wanted. */
-  current: RunInfo | undefined;
+  #current: RunInfo | undefined;
+  /** The last event that is known to be of it. */
+  #lastSequence = 0;
   /** The first sequence that may be wanted again. */
   skipTo = 0;
   readonly #core: EngineCore;
@@ -186,29 +208,38 @@ class Runs {
   }
 
   /** A run begins. */
-  async enter(runId: string): Promise<void> {
+  async enter(runId: string, sequence: number): Promise<void> {
     const { namespace, id: parent } = this.#key;
     const entry = await this.#core.store.catalog.get({ namespace, kind: "run", parent, id: runId });
-    this.#use(entry ? readEntry<RunInfo>(entry) : undefined);
+    const run = entry && readEntry<RunInfo>(entry);
+    // The events of an agent whose events are not checked may name any run.
+    if (run && isIn(run, sequence)) this.#use(run);
+    else await this.#search(sequence);
   }
 
-  /** The reader begins after a sequence, in the midst of a run. */
-  async enterAt(after: number): Promise<void> {
+  /** The run of an event, if it is wanted. */
+  async at(sequence: number): Promise<RunInfo | undefined> {
+    if (sequence > this.#lastSequence) await this.#search(sequence);
+    return this.#current;
+  }
+
+  /** The reader is in the midst of a run, or in one that did not say that it began. */
+  async #search(sequence: number): Promise<void> {
     const { namespace, id: parent } = this.#key;
     const query = { namespace, kind: "run", parent, limit: 1_000 };
     for (let page = await this.#core.store.catalog.list(query); page.length > 0; ) {
-      for (const entry of page) {
-        const run = readEntry<RunInfo>(entry);
-        if (run.firstSequence > 0 && run.firstSequence <= after) return this.#use(run);
-      }
+      const run = page.map((entry) => readEntry<RunInfo>(entry)).find((found) => isIn(found, sequence));
+      if (run) return this.#use(run);
       const last = page[page.length - 1];
       page = last ? await this.#core.store.catalog.list({ ...query, after: last }) : [];
     }
+    this.#use(undefined);
   }
 
   #use(run: RunInfo | undefined): void {
-    this.current = run && this.#isWanted(run) ? run : undefined;
-    if (run?.endTime !== undefined && !this.current) this.skipTo = run.lastSequence + 1;
+    this.#current = run && this.#isWanted(run) ? run : undefined;
+    this.#lastSequence = run?.endTime === undefined ? Number.POSITIVE_INFINITY : run.lastSequence;
+    if (run?.endTime !== undefined && !this.#current) this.skipTo = run.lastSequence + 1;
   }
 
   #isWanted(run: RunInfo): boolean {
@@ -216,4 +247,10 @@ class Runs {
     const isInTime = run.createTime < endTime && (run.endTime ?? Number.POSITIVE_INFINITY) >= startTime;
     return isInTime && this.#matcher.run(run.runId, run.agentId || this.#session.agentId);
   }
+}
+
+function isIn({ firstSequence, lastSequence, endTime }: RunInfo, sequence: number): boolean {
+  return (
+    firstSequence > 0 && firstSequence <= sequence && (endTime === undefined || sequence <= lastSequence)
+  );
 }

@@ -24,7 +24,7 @@ export class SessionEvents {
 
   async #checkPlace({ namespace, filter, afterSequence }: ReplayOptions): Promise<void> {
     if (afterSequence === undefined) return;
-    const [id, ...others] = filter.sessionIds ?? [];
+    const [id, ...others] = new Set(filter.sessionIds);
     if (id === undefined || others.length > 0) {
       throw new EngineError(
         "INVALID_REQUEST",
