@@ -212,6 +212,39 @@ describe("the end", () => {
   });
 });
 
+describe("readers", () => {
+  const options = { withEvents: true, idleMs: 60_000 };
+
+  test("one that stands still slows nobody, and then gets everything", async () => {
+    const { batches } = await openServer(await openMemoryStore(), countingAgent());
+    await batches.make(newBatch(names(20).map((name) => item(name))));
+    const slow = batches.read("default", "b", { ...options, signal: new AbortController().signal });
+    await slow.next();
+    expect(states(await readToEnd(batches))).toEqual(names(20).map(() => "succeeded"));
+    let eventCount = 0;
+    const ended: number[] = [];
+    for await (const one of slow) {
+      if (one.type === "events") eventCount += one.events.lastSequence - one.events.firstSequence + 1;
+      if (one.type === "item") ended.push(one.item.index);
+    }
+    expect(eventCount).toBe(20 * 5);
+    expect(ended.sort((a, b) => a - b)).toEqual(names(20).map(Number));
+  });
+
+  test("one that leaves does so at once, also while nothing happens", async () => {
+    const { told, batches } = await openTold();
+    await batches.make(newBatch([item("0")]));
+    const leave = new AbortController();
+    const stream = batches.read("default", "b", { ...options, signal: leave.signal });
+    const left = (async () => {
+      for await (const one of stream) if (one.type === "events") setImmediate(() => leave.abort());
+    })();
+    await expect(left).rejects.toMatchObject({ name: "AbortError" });
+    told.finish("0");
+    expect(states(await readToEnd(batches))).toEqual(["succeeded"]);
+  });
+});
+
 describe("limits", () => {
   const make = async (limits: NonNullable<Parameters<typeof openServer>[2]>["limits"] = {}, count = 3) => {
     const { batches, told } = await openTold({ limits });

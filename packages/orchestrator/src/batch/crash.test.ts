@@ -8,7 +8,12 @@ import { countingAgent, item, newBatch, openServer, readToEnd } from "./testing/
  * A store whose process dies with one of its writes: from then on nothing is answered. The write itself may be
  * done before, or not.
  */
-function dyingStore(store: Store, deadlyWrite: number, isWritten: boolean) {
+function dyingStore(
+  store: Store,
+  deadlyWrite: number,
+  isWritten: boolean,
+  onWrite?: (count: number) => void,
+) {
   let writes = 0;
   let die = () => {};
   const died = new Promise<void>((resolve) => {
@@ -19,6 +24,7 @@ function dyingStore(store: Store, deadlyWrite: number, isWritten: boolean) {
   const write = <T>(call: () => Promise<T>): Promise<T> => {
     if (writes >= deadlyWrite) return never;
     writes++;
+    onWrite?.(writes);
     if (writes < deadlyWrite) return call();
     const last = isWritten ? call() : Promise.resolve();
     return last.then(() => {
@@ -133,6 +139,35 @@ test("a store that fails at random delays a batch and changes nothing of it", as
       } catch (error) {
         expect(error).toMatchObject({ reason: "STORAGE_UNAVAILABLE" });
       }
+    }
+  }
+});
+
+test("cancelled in any write, and killed in any later one: everything ends, and nothing that ended changes", async () => {
+  const count = await countWrites();
+  for (let at = 2; at <= count; at++) {
+    for (const killedAfter of [0, 1, 2, Number.POSITIVE_INFINITY]) {
+      const memory = await openMemoryStore();
+      const onWrite = (writes: number) => {
+        if (writes === at) void before.batches.cancel("default", "b").catch(() => {});
+      };
+      const dying = dyingStore(memory, at + killedAfter, true, onWrite);
+      const before = await openServer(dying.store, countingAgent());
+      const ran = before.batches.make(threeItems).then(() => readToEnd(before.batches));
+      await Promise.race([dying.died, ran]);
+      const known = await memory.catalog.list({ kind: "batch-item", states: ["succeeded"], limit: 100 });
+      const { batches, errors } = await openServer(memory, countingAgent());
+      const ended = await readToEnd(batches);
+      const { batch } = await batches.get("default", "b", 0, "");
+      expect(["completed", "canceled"]).toContain(batch.state);
+      expect(ended.length).toBe(3);
+      const states = ended.map(({ state }) => state);
+      expect(["succeeded", "canceled"]).toEqual(expect.arrayContaining([...new Set(states)]));
+      if (batch.state === "completed") expect(states).toEqual(["succeeded", "succeeded", "succeeded"]);
+      for (const { id } of known) expect(ended[Number(id)]?.state, "what had ended stays").toBe("succeeded");
+      const open = await memory.catalog.list({ kind: "run", states: ["running", "queued"], limit: 100 });
+      expect(open, "no run is left behind").toEqual([]);
+      expect(errors).toEqual([]);
     }
   }
 });

@@ -21,7 +21,13 @@ const passingLimits: readonly string[] = [
   "maxQueuedWrites",
   "maxReads",
 ];
-const passingReasons: readonly string[] = ["STORAGE_UNAVAILABLE", "STORAGE_FULL", "FENCED", "RUN_ACTIVE"];
+const passingReasons: readonly string[] = [
+  "AGENT_UNAVAILABLE",
+  "STORAGE_UNAVAILABLE",
+  "STORAGE_FULL",
+  "FENCED",
+  "RUN_ACTIVE",
+];
 
 /**
  * Starts the run of an item or joins it, and attaches to it from its first event. While the server has no room
