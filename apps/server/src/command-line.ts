@@ -10,6 +10,7 @@ import { addServe } from "./commands/serve.ts";
 import { addSpawn } from "./commands/spawn.ts";
 import { addSessions } from "./commands/sessions.ts";
 import { addState } from "./commands/state.ts";
+import { addTools } from "./commands/tools.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { processTerminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
@@ -33,6 +34,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
   addCancel(program);
   addBatch(program);
   addState(program);
+  addTools(program);
   addApprovals(program);
   for (const command of program.commands) command.exitOverride().showHelpAfterError("(--help says more)");
   try {
