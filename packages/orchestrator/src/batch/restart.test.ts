@@ -1,6 +1,7 @@
 import { openMemoryStore, type Store } from "@dragoman/event-log";
 import { waitUntil } from "@dragoman/testing";
 import { expect, test } from "vitest";
+import type { BatchItem } from "./item-ids.ts";
 import {
   countingAgent,
   item,
@@ -147,4 +148,26 @@ test("a reader of events gets those of every attempt, in their order, and the it
   }
   // RUN_STARTED, three of a message and RUN_ERROR; then the same with RUN_FINISHED.
   expect(sequences).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+});
+
+test("a second attempt is asked what the first one was: what that had said is cut off", async () => {
+  const store = await openMemoryStore();
+  const asks = (id: string): BatchItem => {
+    return { agentId: "", input: { ...item(id, "t").input, messages: [{ id, role: "user", content: id }] } };
+  };
+  const { told } = await crashWith(store, newBatch([asks("u0"), asks("u1")]), 1);
+  expect(told.begun).toEqual(["u0"]);
+  const given: string[][] = [];
+  const { batches } = await openServer(store, {
+    async *run({ threadId, runId, messages }) {
+      given.push(messages.map(({ id }) => id));
+      const messageId = `answer-${given.length}`;
+      yield { type: "TEXT_MESSAGE_START", messageId, role: "assistant" };
+      yield { type: "TEXT_MESSAGE_CONTENT", messageId, delta: "done" };
+      yield { type: "TEXT_MESSAGE_END", messageId };
+      yield { type: "RUN_FINISHED", threadId, runId };
+    },
+  });
+  expect((await readToEnd(batches)).map(({ state }) => state)).toEqual(["succeeded", "succeeded"]);
+  expect(given).toEqual([["u0"], ["u0", "answer-1", "u1"]]);
 });
