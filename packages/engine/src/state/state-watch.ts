@@ -67,8 +67,9 @@ export class StateWatch {
         this.#revision = revision;
         return { state, revision };
       }
-      if (this.#session.info.state !== "active" && this.#session.isIdle) return "end";
-      if (await this.#wait()) return "idle";
+      if (this.#session.failure) throw this.#session.failure;
+      if (this.#session.isOver && (await this.#isAllSaid())) return "end";
+      if (!this.#session.isOver && (await this.#wait())) return "idle";
     }
   }
 
@@ -79,6 +80,12 @@ export class StateWatch {
     this.#options.signal.removeEventListener("abort", this.#onChange);
     this.#session.waiting.delete(this.#onChange);
     this.#session.users--;
+  }
+
+  /** What a session ends with may still be on its way to the log. */
+  async #isAllSaid(): Promise<boolean> {
+    await this.#session.mutex.run(async () => {});
+    return this.#session.isOver && this.#session.fold.stateRevision === this.#revision;
   }
 
   /** Waits for whatever is appended next; true if nothing came for a while. */
