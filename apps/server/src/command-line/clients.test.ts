@@ -144,7 +144,9 @@ describe("dragoman runs, sessions, agents and cancel", () => {
     const sessions = await dragoman("sessions", "--limit", "1");
     expect(linesOf(sessions.stdout)).toHaveLength(2);
     const agents = await dragoman("agents");
-    expect(agents.stdout).toMatch(/^AGENT +KIND +DESCRIPTION\ndemo +demo +A deterministic/);
+    expect(agents.stdout).toMatch(
+      /^AGENT +KIND +STATE +RUNS +DESCRIPTION\ndemo +demo +ready +\d+ +A deterministic/,
+    );
   });
 
   test("lists for programs", async () => {
@@ -156,7 +158,7 @@ describe("dragoman runs, sessions, agents and cancel", () => {
     ]);
     expect(jsonLines(runs.stdout)).toMatchObject([{ runId: "only", sessionId: "programs", agentId: "demo" }]);
     expect(jsonLines(sessions.stdout)).toContainEqual(expect.objectContaining({ sessionId: "programs" }));
-    expect(jsonLines(agents.stdout)).toMatchObject([{ id: "demo" }, { id: "script" }, {}]);
+    expect(jsonLines(agents.stdout)).toMatchObject([{ agentId: "demo" }, { agentId: "script" }, {}]);
     const none = await dragoman("runs", "--agent", "nobody", "--json");
     expect(none).toEqual({ code: 0, stdout: "", stderr: "" });
   });

@@ -1,6 +1,5 @@
 import { toJson } from "@bufbuild/protobuf";
 import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
-import { AgentInfoSchema } from "@dragoman/contract/agent/v1/agui_service_pb";
 import { RunSchema, RunState } from "@dragoman/contract/orchestrator/v1/run_pb";
 import type { Command } from "commander";
 import { type ClientFlags, withClient, withClientFlags } from "../client/connect.ts";
@@ -22,7 +21,7 @@ const limitMax = 1_000;
 export const jsonOption = ["--json", "one JSON object a line"] as const;
 export const limitOption = ["--limit <n>", "at most so many, up to 1000", "50"] as const;
 
-/** Adds `dragoman runs` and `agents`. */
+/** Adds `dragoman runs`. */
 export function addLists(program: Command): void {
   const runs = program
     .command("runs")
@@ -35,15 +34,6 @@ export function addLists(program: Command): void {
     .addHelpText("after", "\nExamples:\n  dragoman runs\n  dragoman runs --session s1 --json")
     .action(async (flags: ListFlags) => {
       process.exitCode = await listRuns(flags);
-    });
-  const agents = program
-    .command("agents")
-    .summary("list the agents of a server")
-    .description("Lists the agents of a server, the default one first.");
-  withClientFlags(agents.option(...jsonOption))
-    .addHelpText("after", "\nExamples:\n  dragoman agents\n  dragoman agents --json")
-    .action(async (flags: ListFlags) => {
-      process.exitCode = await listAgents(flags);
     });
 }
 
@@ -67,22 +57,6 @@ function listRuns(flags: ListFlags): Promise<number> {
       ]);
       printTable(terminal, ["RUN", "SESSION", "AGENT", "STATE", "CREATED"], rows);
     }
-    return exitCodes.ok;
-  });
-}
-
-function listAgents(flags: ListFlags): Promise<number> {
-  const terminal = processTerminal();
-  return withClient(flags, async (client) => {
-    const { agents } = await client.agui.getServiceInfo({});
-    if (flags.json)
-      for (const agent of agents) terminal.out(`${JSON.stringify(toJson(AgentInfoSchema, agent))}\n`);
-    else
-      printTable(
-        terminal,
-        ["AGENT", "KIND", "DESCRIPTION"],
-        agents.map(({ id, kind, description }) => [id, kind, description]),
-      );
     return exitCodes.ok;
   });
 }
