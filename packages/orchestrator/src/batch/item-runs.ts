@@ -31,7 +31,7 @@ const passingReasons: readonly string[] = [
 
 /**
  * Starts the run of an item or joins it, and attaches to it from its first event. While the server has no room
- * for it this waits and tries again. Undefined if `halt` aborts before.
+ * for it this waits and tries again. Once `halt` aborts it only finds what was begun.
  */
 export async function startRun(
   host: RunHost,
@@ -46,7 +46,8 @@ export async function startRun(
   const { namespace } = batch;
   const disconnect = { action: "continue", graceMs: 0 } as const;
   for (const delayMs of backoff()) {
-    if (halt.aborted) return undefined;
+    // What failed may have begun it nevertheless.
+    if (halt.aborted) return findRun(host, item, runId, signal);
     if (context.closing.aborted) throw new SuspendedError();
     try {
       const request = { namespace, agentId: item.agentId, input, ifActive: "queue", disconnect } as const;

@@ -115,7 +115,10 @@ class ItemRunner {
     const leave = new AbortController();
     const onClosed = () => leave.abort();
     context.closed.addEventListener("abort", onClosed);
-    const onHalt = () => void this.#cancel(runId, leave).catch(() => leave.abort());
+    let cancelling: Promise<void> | undefined;
+    const onHalt = () => {
+      cancelling = this.#cancel(runId, leave).catch(() => leave.abort());
+    };
     const { signal: halt } = this.#halt;
     try {
       const open = halt.aborted ? findRun : startRun;
@@ -129,6 +132,8 @@ class ItemRunner {
       return await endedRun(this.#host, this.#item, runId, leave.signal);
     } finally {
       halt.removeEventListener("abort", onHalt);
+      // What it keeps of the item must not come after what is kept of its end.
+      await cancelling;
       context.closed.removeEventListener("abort", onClosed);
     }
   }
