@@ -242,6 +242,18 @@ test("limits are errors that name them", async () => {
   await expect(many).rejects.toMatchObject({ metadata: { limit: "historyMessagesMax" } });
 });
 
+test("starts at once do not pass the limit of active runs together", async () => {
+  const agent = heldAgent();
+  const { engine } = await engineWith(agent, { limits: { activeRunsMax: 2 } });
+  const threads = ["t1", "t2", "t3", "t4", "t5"];
+  const starts = await Promise.allSettled(
+    threads.map((threadId) => engine.start(request({ ...input("r1"), threadId }), attach())),
+  );
+  expect(starts.filter(({ status }) => status === "fulfilled").length).toBe(2);
+  expect(engine.activeRunCount).toBe(2);
+  agent.release();
+});
+
 test("a run with too many or too large events ends in RUN_ERROR that names the limit", async () => {
   const flood = agentOf(async function* () {
     for (let index = 0; ; index++) yield { type: "CUSTOM", name: "n", value: index } as const;

@@ -49,6 +49,8 @@ export class RunControl {
   /** The runs that are active now. */
   readonly running = new Set<ActiveRun>();
   readonly #options: RunControlOptions;
+  /** Starts that were let in and have no active run yet. */
+  #startingCount = 0;
   #isStopping = false;
 
   constructor(options: RunControlOptions) {
@@ -76,9 +78,24 @@ export class RunControl {
       return { run: live ?? existing, joined: true };
     }
     session.assertOpen();
-    if (this.running.size >= this.#options.limits.activeRunsMax) {
-      throw limitReached("activeRunsMax", this.#options.limits.activeRunsMax, "too many runs are active");
+    const { activeRunsMax } = this.#options.limits;
+    if (this.running.size + this.#startingCount >= activeRunsMax)
+      throw limitReached("activeRunsMax", activeRunsMax, "too many runs are active");
+    this.#startingCount++;
+    try {
+      return { run: await this.#start(session, request, fingerprint, agent), joined: false };
+    } finally {
+      this.#startingCount--;
     }
+  }
+
+  /** Begins a run, or makes it wait for its turn. */
+  async #start(
+    session: Session,
+    request: RunRequest,
+    fingerprint: string,
+    agent: Agent,
+  ): Promise<ActiveRun> {
     const queue = await this.#makeRoom(session, request);
     if (this.#isStopping) throw shuttingDown();
     const run = this.newRun(
@@ -88,7 +105,7 @@ export class RunControl {
     );
     if (queue) await this.#enqueue(session, run, request, agent);
     else await this.#begin(session, run, request, agent);
-    return { run, joined: false };
+    return run;
   }
 
   /** Meets the active run as the request says; true if the new run has to wait. */
