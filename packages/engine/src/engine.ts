@@ -179,9 +179,14 @@ export class Engine {
 
   /** Returns the history as it stands now, with the sequence that it was read at. */
   messages(key: LogKey): Promise<{ readonly messages: readonly Message[]; readonly headSequence: number }> {
-    return this.#core.sessions.use(key, (session) => {
-      return { messages: structuredClone([...session.fold.messages]), headSequence: session.headSequence };
+    return this.readMessages(key, (messages, headSequence) => {
+      return { messages: structuredClone([...messages]), headSequence };
     });
+  }
+
+  /** Reads the history as it stands now, without a copy of it: do not change or keep what `read` is given. */
+  readMessages<T>(key: LogKey, read: (messages: readonly Message[], headSequence: number) => T): Promise<T> {
+    return this.#core.sessions.use(key, ({ fold, headSequence }) => read(fold.messages, headSequence));
   }
 
   /** Makes a session. Rejects with SESSION_EXISTS or LIMIT_REACHED. */

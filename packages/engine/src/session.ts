@@ -59,6 +59,8 @@ export class Session implements ReadSource {
   users = 0;
   /** Whether nothing of it is durable yet. */
   isNew = false;
+  /** Whether its end is durable: no event will come any more. */
+  isOver: boolean;
   /** Why nobody can use it any more, once it was removed. */
   failure: EngineError | undefined;
   /** Told what became durable. */
@@ -80,6 +82,7 @@ export class Session implements ReadSource {
     this.#now = now;
     this.ring = new Ring(limits.ringMaxBytes);
     this.info = loaded.info;
+    this.isOver = loaded.info.state !== "active" && loaded.info.closing === undefined;
     this.fold = loaded.fold;
     this.openInterrupts = loaded.openInterrupts;
     this.#head = loaded.head;
@@ -188,11 +191,6 @@ export class Session implements ReadSource {
     if (this.info.state !== "active") return undefined;
     // While it is idle, the last event is that of the last run or change.
     return expiryOf(this.info, this.isIdle ? this.info.updateTime : this.#now());
-  }
-
-  /** Whether everything of it is said: no event will come any more. */
-  get isOver(): boolean {
-    return this.info.state !== "active" && this.info.closing === undefined && this.isIdle;
   }
 
   /**
@@ -305,7 +303,9 @@ export class Session implements ReadSource {
 
   /** Catalog changes for a run and, with it, the session as it is now. */
   entriesFor(run: RunInfo, changes: Partial<SessionInfo> = {}): CatalogChange[] {
-    this.info = { ...this.info, updateTime: run.endTime ?? run.createTime, agentId: run.agentId, ...changes };
+    // A run that waited was made before others ended.
+    const updateTime = Math.max(this.info.updateTime, run.endTime ?? run.createTime);
+    this.info = { ...this.info, updateTime, agentId: run.agentId, ...changes };
     return [{ put: runEntry(run) }, ...this.#ownEntries(changes)];
   }
 

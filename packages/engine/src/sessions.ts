@@ -121,6 +121,9 @@ export class Sessions {
     try {
       let session = await entry.opening;
       if (!session && info) {
+        // It may be gone because it is being removed: what is left of it must not become part of another.
+        const refusal = this.#barred.get(id);
+        if (refusal) throw refusal;
         this.#assertRoom();
         entry.opening = entry.opening.then((found) => found ?? this.#create(key, info()));
         session = await entry.opening;

@@ -62,13 +62,11 @@ export function createSessionService(options: CompleteOptions): ServiceImpl<type
     listMessages: (request, context) =>
       mapErrors(async () => {
         const key = { namespace: namespaceOf(context), id: request.sessionId };
-        const { messages, headSequence } = await engine.messages(key);
-        const page = messagePage(messages, request);
-        return {
-          messages: page.messages.map(messageToProto),
-          nextPageToken: page.nextPageToken,
-          headSequence: BigInt(headSequence),
-        };
+        return engine.readMessages(key, (history, headSequence) => {
+          const { messages, nextPageToken } = messagePage(history, request);
+          const listed = messages.map(messageToProto);
+          return { messages: listed, nextPageToken, headSequence: BigInt(headSequence) };
+        });
       }),
   };
 }

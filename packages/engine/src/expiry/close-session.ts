@@ -84,6 +84,7 @@ async function say(
     catalog: session.interruptEntries(decisions.infos),
   };
   await session.writing(() => appendChange(session, change, core.created(), changes));
+  session.isOver = true;
   applyDecisions(session, decisions);
   session.notify();
   session.hub.session(session.info);

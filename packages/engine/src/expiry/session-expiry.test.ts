@@ -187,6 +187,18 @@ test("who follows a session is with it to its end", async () => {
   expect(types(await following)).toEqual(["RUN_STARTED", "CUSTOM", "RUN_FINISHED"]);
 });
 
+test("who looks while the end is written is not told that it was all", async () => {
+  for (let steps = 0; steps < 40; steps++) {
+    const { engine } = await expiryEngine(echoAgent());
+    await engine.createSession(key);
+    const following = await engine.observeSession(key, attach(), true);
+    const ending = engine.endSession(key);
+    for (let step = 0; step < steps; step++) await Promise.resolve();
+    expect(types(await readAll(following)), `after ${steps} steps`).toHaveLength(3);
+    await ending;
+  }
+});
+
 test("a store that takes nothing for a while delays the end, and no more", async () => {
   const store = withFaults(await openMemoryStore(), { seed: 1, full: 1 });
   store.enable(false);
