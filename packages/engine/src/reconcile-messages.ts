@@ -40,7 +40,8 @@ export function reconcileMessages(
   incoming: readonly Message[],
   mode: HistoryMode = "auto",
 ): Reconciled {
-  const sent = withoutRepeats(incoming.filter((message) => !isOwnedByServer(message)));
+  const incomingOnce = withoutRepeats(incoming.filter((message) => !isOwnedByServer(message)));
+  const sent = mode === "replace" ? incomingOnce : withFirstAnswers(history, incomingOnce);
   const known = new Map<string, number>();
   history.forEach((message, index) => {
     if (!isOwnedByServer(message)) known.set(message.id, index);
@@ -99,6 +100,25 @@ function applyEdits(
     changed = true;
   }
   return { messages, changed };
+}
+
+/**
+ * Puts the result that a call has in the place of one that a client sends for it under another id: the first answer
+ * counts, whoever else executed the call.
+ */
+function withFirstAnswers(history: readonly Message[], sent: readonly Message[]): readonly Message[] {
+  if (!sent.some(({ role }) => role === "tool")) return sent;
+  const ids = new Set(history.map(({ id }) => id));
+  const own = new Set(sent.map(({ id }) => id));
+  const answers = new Map(
+    history.flatMap((one) => (one.role === "tool" ? [[one.toolCallId, one] as const] : [])),
+  );
+  return sent.flatMap((message) => {
+    if (message.role !== "tool" || ids.has(message.id)) return [message];
+    const first = answers.get(message.toolCallId);
+    if (!first) return [message];
+    return own.has(first.id) ? [] : [first];
+  });
 }
 
 /** A repeated id counts once, as its last content says. */

@@ -181,6 +181,23 @@ describe("the result of a client's own tool", () => {
     expect(await engine.tools.submit(key, { toolCallId: "c", content: "red" })).toEqual({ runId, sequence });
   });
 
+  it("stays the first one when another client sends its own with a run", async () => {
+    const agent = turnAgent([{ id: "c", name: "paint" }]);
+    const { engine } = await open(agent);
+    await runToEnd(engine, input("r", [user("u")], own));
+    const { runId } = await engine.tools.submit(key, { toolCallId: "c", content: "red" });
+    await eventsOf(engine, runId);
+    const before = (await engine.messages(key)).messages;
+    const mine = { id: "mine", role: "tool" as const, toolCallId: "c", content: "blue" };
+    const asked = before.filter(({ role }) => role !== "tool").slice(0, 2);
+    await runToEnd(engine, input("r2", [...asked, mine], own));
+    const told = agent.inputs.at(-1)?.messages.flatMap((one) => (one.role === "tool" ? [one.content] : []));
+    expect(told).toEqual(["red"]);
+    await runToEnd(engine, input("r3", [...before, mine, user("v")], own));
+    const tools = (await engine.messages(key)).messages.filter(({ role }) => role === "tool");
+    expect(tools.map(({ content }) => content)).toEqual(["red"]);
+  });
+
   it("waits for the results of the other calls", async () => {
     const agent = turnAgent([
       { id: "c1", name: "paint" },
