@@ -4,6 +4,7 @@ import { addAgents } from "./commands/agents.ts";
 import { addApprovals } from "./commands/approvals.ts";
 import { addBatch } from "./commands/batch.ts";
 import { addCancel } from "./commands/cancel.ts";
+import { addChat } from "./commands/chat.ts";
 import { addLists } from "./commands/lists.ts";
 import { addObserve } from "./commands/observe.ts";
 import { addRun } from "./commands/run.ts";
@@ -28,6 +29,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     .showHelpAfterError("(--help says more)");
   addServe(program);
   addRun(program);
+  addChat(program);
   addSpawn(program);
   addObserve(program);
   addLists(program);

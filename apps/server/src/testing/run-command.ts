@@ -1,4 +1,5 @@
-import { spawn } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
 import { withTimeout } from "@dragoman/testing";
 import { mainFile } from "./child-server.ts";
 
@@ -16,6 +17,10 @@ export interface RunningCommand {
   printed(text: string): Promise<void>;
   /** Sends it a signal. */
   signal(name: NodeJS.Signals): void;
+  /** Types a line, where it has an input. */
+  type(line: string): void;
+  /** Ends its input. */
+  endInput(): void;
 }
 
 /** How long a command may take, in milliseconds. */
@@ -25,11 +30,12 @@ const timeoutMs = 25_000;
 export function startCommand(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  { hasInput = false }: { readonly hasInput?: boolean } = {},
 ): RunningCommand {
   const child = spawn(process.execPath, ["--conditions=source", mainFile, ...args], {
     env: { ...process.env, NO_COLOR: "1", ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+    stdio: [hasInput ? "pipe" : "ignore", "pipe", "pipe"],
+  }) as ChildProcessByStdio<Writable | null, Readable, Readable>;
   const output = { stdout: "", stderr: "" };
   const waiting = new Set<() => void>();
   for (const name of ["stdout", "stderr"] as const) {
@@ -63,6 +69,8 @@ export function startCommand(
         );
       }),
     signal: (name) => void child.kill(name),
+    type: (line) => void child.stdin?.write(`${line}\n`),
+    endInput: () => void child.stdin?.end(),
   };
 }
 
