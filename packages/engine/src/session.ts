@@ -1,5 +1,12 @@
 import type { EventBatch } from "@dragoman/agui";
-import type { CatalogChange, EventLog, LogHead, LogKey, Store } from "@dragoman/event-log";
+import {
+  type CatalogChange,
+  type EventLog,
+  type LogHead,
+  type LogKey,
+  type Store,
+  StoreFailedError,
+} from "@dragoman/event-log";
 import type { ActiveRun } from "./active-run.ts";
 import { checkpointEntry, readCheckpoint } from "./checkpoint.ts";
 import {
@@ -61,6 +68,8 @@ export class Session implements ReadSource {
   isNew = false;
   /** Whether its end is durable: no event will come any more. */
   isOver: boolean;
+  /** Whether it is unknown what of its end was written: see {@link refresh}. */
+  isUnsure = false;
   /** Why nobody can use it any more, once it was removed. */
   failure: EngineError | undefined;
   /** Told what became durable. */
@@ -210,6 +219,20 @@ export class Session implements ReadSource {
     if (!isNew) this.hub.session(this.info);
   }
 
+  /** Reads back what was written, after an append whose outcome is unknown. Call it while holding the mutex. */
+  async refresh(): Promise<void> {
+    const { catalog } = this.#store;
+    const { namespace, id } = this.key;
+    const entry = await catalog.get({ namespace, kind: "session", parent: "", id });
+    if (entry) this.info = readEntry<SessionInfo>(entry);
+    this.openInterrupts = await openInterruptsOf(catalog, this.key);
+    // A run that is active goes on from where the log stands by itself.
+    if (!this.active) await this.recoverWriter();
+    this.isOver = this.info.state !== "active" && this.info.closing === undefined;
+    this.isUnsure = false;
+    this.notify();
+  }
+
   /** Nobody can use it any more: it was removed. Its readers are told. */
   leave(failure: EngineError): void {
     this.failure = failure;
@@ -221,6 +244,7 @@ export class Session implements ReadSource {
     const { expiry } = this;
     const missed = expiry && expiry.time <= this.#now() ? expiry.time : this.info.expireTime;
     if (missed !== undefined) throw sessionExpired(this.sessionId, missed);
+    if (this.isUnsure) throw storageError(new StoreFailedError("the outcome of its end is unknown"));
     if (this.info.state === "active") return;
     const endTime = this.info.endTime === undefined ? "" : new Date(this.info.endTime).toISOString();
     throw new EngineError(

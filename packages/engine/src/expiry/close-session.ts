@@ -35,6 +35,7 @@ export function expiredNow(core: EngineCore, session: Session): SessionClosing |
 
 /** Makes the intent durable, or all of it where nothing has to end first. */
 async function begin(core: EngineCore, session: Session, why: WhyClose): Promise<void> {
+  if (session.isUnsure) await session.refresh();
   if (session.info.state !== "active") return;
   const closing = why();
   if (!closing) return;
@@ -62,6 +63,7 @@ async function endRuns(core: EngineCore, session: Session, reason: string): Prom
 }
 
 async function finish(core: EngineCore, session: Session): Promise<void> {
+  if (session.isUnsure) await session.refresh();
   const { closing } = session.info;
   if (closing) await unlessItFails(session, () => say(core, session, closing, { closing: undefined }));
 }
@@ -97,13 +99,14 @@ function announcement({ endTime, expireTime }: SessionInfo, { why }: SessionClos
     : { type: "CUSTOM", name: "dragoman.session_expired", value: { expireTime: iso(expireTime), why } };
 }
 
-/** What could not be written is not so: the session is what the log says. */
+/** What could not be written is not so. Where nobody knows what was, it is read back before anything else. */
 async function unlessItFails(session: Session, task: () => Promise<void>): Promise<void> {
   const { info } = session;
   try {
     await task();
   } catch (error) {
     session.info = info;
+    session.isUnsure = true;
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 import { openMemoryStore, withFaults } from "@dragoman/event-log";
 import { expect, test } from "vitest";
 import type { Engine } from "../engine.ts";
+import { EngineError } from "../errors.ts";
 import { expectReason, expiryEngine, hourMs, minuteMs, sessionEvents } from "../testing/expiry-harness.ts";
 import {
   agentOf,
@@ -214,6 +215,32 @@ test("a store that takes nothing for a while delays the end, and no more", async
   const named = (await sessionEvents(engine)).filter(({ event }) => event.type === "CUSTOM");
   expect(named).toHaveLength(1);
 });
+
+test.each(["full", "failBefore", "failAfter"] as const)(
+  "an end whose answer is %s is found out and said once",
+  async (fault) => {
+    for (const isEnd of [true, false]) {
+      const store = withFaults(await openMemoryStore(), { seed: 1, [fault]: 1 });
+      store.enable(false);
+      const { engine, clock } = await expiryEngine(echoAgent(), { store });
+      await engine.createSession(key, { expireAfterMs: hourMs });
+      await runToEnd(engine, input("r1"));
+      store.enable(true);
+      if (isEnd) await expect(engine.endSession(key)).rejects.toBeInstanceOf(EngineError);
+      else await clock.advance(hourMs);
+      store.enable(false);
+      await clock.advance(minuteMs);
+      const view = await engine.getSession(key);
+      const isWritten = fault === "failAfter" || !isEnd;
+      expect(view.info.state).toBe(isEnd ? (isWritten ? "ended" : "active") : "expired");
+      if (!isWritten) await engine.endSession(key);
+      await clock.advance(2 * hourMs);
+      const named = (await sessionEvents(engine)).filter(({ event }) => event.type === "CUSTOM");
+      expect(named).toHaveLength(1);
+      await engine.createSession({ ...key, id: "other" });
+    }
+  },
+);
 
 test("many sessions expire, only some of them at once and each once", async () => {
   const limits = { expiriesParallelMax: 3, deadlinesMax: 20, idleSessionsMax: 5 };

@@ -76,7 +76,7 @@ export class SessionExpiry {
     try {
       await closeSession(this.#core, session, why);
     } catch (error) {
-      if (session.info.closing) this.#schedule(session.key, this.#core.now() + retryMs);
+      if (session.info.closing || session.isUnsure) this.#schedule(session.key, this.#core.now() + retryMs);
       throw error;
     }
   }
@@ -161,6 +161,7 @@ export class SessionExpiry {
   async #step(key: LogKey): Promise<number | undefined> {
     const { sessions, retentionMs, now } = this.#core;
     const loaded = await sessions.peek(key);
+    if (loaded?.isUnsure) await loaded.mutex.run(() => loaded.refresh());
     const info = loaded?.info ?? (await this.#read(key));
     if (!info) return this.#tidy(key);
     if (info.state === "active" || info.closing) {
