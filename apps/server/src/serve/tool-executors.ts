@@ -11,13 +11,11 @@ export interface ToolExecutors {
 
 /** The longest time that the contract lets a tool take, and what the engine adds to it. */
 const maxTimeoutMs = 3_600_000 + 1_000;
-/** More than the engine takes as a result, so that it is its limit that is told. */
-const maxResponseBytes = 4 * 1024 * 1024;
 
 /** Makes the executors of a server: HTTP endpoints that its operator lets it reach. */
 export function createToolExecutors(egress: EgressPolicy): ToolExecutors {
   const { request, close } = createEgressFetch(egress);
-  const http = createHttpToolExecutor({ request, maxTimeoutMs, maxResponseBytes });
+  const http = createHttpToolExecutor({ request, maxTimeoutMs });
   const executors = {
     http: { check: (settings: ToolSettings) => checkHttp(settings, egress), execute: http.execute },
   };

@@ -183,7 +183,7 @@ describe("errors", () => {
     });
     await using broken = await startHttpTool((_, response) => void response.writeHead(500).end("oops"));
     await using silent = await startHttpTool(() => {});
-    await using large = await startHttpTool((_, response) => void response.end("x".repeat(1_100_000)));
+    await using large = await startHttpTool((_, response) => void response.end("x".repeat(9_000_000)));
     const sessionId = await newSession(services());
     const registered = [
       { tool: tool("broken"), executor: http(broken.url) },

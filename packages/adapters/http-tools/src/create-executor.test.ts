@@ -231,9 +231,10 @@ describe("an answer", () => {
 
   test("that is too large is an error", async () => {
     await using endpoint = await serve((response) => response.end("a".repeat(1001)));
-    expect(await run({ url: endpoint.url }, {}, { maxResponseBytes: 1000 })).toEqual(
-      failure(expect.stringContaining("more than 1000 bytes")),
-    );
+    expect(await run({ url: endpoint.url }, {}, { maxResponseBytes: 1000 })).toEqual({
+      ...failure(expect.stringContaining("more than 1000 bytes")),
+      reason: "LIMIT_REACHED",
+    });
   });
 
   test("that does not come in time is an error, at the tool's own limit or the executor's", async () => {

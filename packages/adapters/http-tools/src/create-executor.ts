@@ -49,7 +49,9 @@ async function execute(
     return readAnswer(await send(options, call, settings, signal), redact);
   } catch (error) {
     signal.throwIfAborted();
-    return failed(redact(explain(error, call)));
+    const outcome = failed(redact(explain(error, call)));
+    const isTooLarge = error instanceof EgressError && error.code === "RESPONSE_TOO_LARGE";
+    return isTooLarge ? { ...outcome, reason: "LIMIT_REACHED" } : outcome;
   }
 }
 

@@ -14,6 +14,8 @@ export interface ToolOutcome {
   readonly content: string;
   /** What went wrong, where the tool failed. */
   readonly error?: string;
+  /** Why, where it is a limit: the answer is larger than `maxResponseBytes`. */
+  readonly reason?: "LIMIT_REACHED";
 }
 
 /** Executes calls of tools that are registered with one kind of executor. */

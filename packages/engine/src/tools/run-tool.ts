@@ -8,7 +8,7 @@ import { sizeOfOutcome } from "./tool-result.ts";
 import type { ToolSchemas } from "./tool-schemas.ts";
 
 /** What came of a call. */
-export interface ToolResult extends ToolOutcome {
+export interface ToolResult extends Omit<ToolOutcome, "reason"> {
   /** Why there is an error. */
   readonly reason?: Extract<
     EngineErrorReason,
@@ -98,8 +98,9 @@ function checkedOutcome(outcome: ToolOutcome, { toolResultMaxBytes }: EngineLimi
     const message = `The result has ${size} bytes, more than ${toolResultMaxBytes} (toolResultMaxBytes).`;
     return failure("LIMIT_REACHED", message);
   }
-  const { content, error } = outcome;
-  return error === undefined ? { content } : { content, error: String(error), reason: "TOOL_FAILED" };
+  const { content, error, reason } = outcome;
+  if (error === undefined) return { content };
+  return { content, error: String(error), reason: reason === "LIMIT_REACHED" ? reason : "TOOL_FAILED" };
 }
 
 function timedOut(tool: ToolInfo, timeoutMs: number): ToolResult {

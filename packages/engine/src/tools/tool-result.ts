@@ -4,10 +4,13 @@ import type { ToolOutcome } from "./tool.ts";
 /** The key of a result's metadata that tells programs why a tool failed: AG-UI has no field for it in the event. */
 export const toolErrorKey = "dragoman-tool-error";
 
+/** What of an outcome is told. */
+type SaidOutcome = Pick<ToolOutcome, "content" | "error">;
+
 /** The result of a call as an event. A failure is in the text, for the agent, and in the metadata, for programs. */
 export function toolResultEvent(
   toolCallId: string,
-  outcome: ToolOutcome,
+  outcome: SaidOutcome,
   subagentRunId?: string,
 ): ToolCallResultEvent {
   return {
@@ -22,12 +25,12 @@ export function toolResultEvent(
 }
 
 /** How many bytes a result takes. */
-export function sizeOfOutcome({ content, error = "" }: ToolOutcome): number {
+export function sizeOfOutcome({ content, error = "" }: SaidOutcome): number {
   return Buffer.byteLength(content) + Buffer.byteLength(error);
 }
 
 /** What the agent is told. */
-function textOf({ content, error }: ToolOutcome): string {
+function textOf({ content, error }: SaidOutcome): string {
   if (error === undefined) return content.toWellFormed();
   const message = error === "" ? "The tool failed." : error;
   const rest = content === "" || content === error ? "" : `\n${content}`;

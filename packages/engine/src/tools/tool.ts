@@ -19,6 +19,8 @@ export interface ToolOutcome {
   readonly content: string;
   /** What went wrong, where the tool failed. */
   readonly error?: string;
+  /** Why, where it is a limit: the result is too large. */
+  readonly reason?: "LIMIT_REACHED";
 }
 
 /** What a tool is registered with: what executes it, and what that needs to know. */

@@ -6,8 +6,9 @@ import { newId } from "../new-id.ts";
 import type { Session } from "../session.ts";
 import { withPort } from "../with-port.ts";
 import { type CallRecord, findCall, fingerprintOfCall } from "./call-entry.ts";
+import { contentOf } from "./content-of.ts";
 import { callLost, executeInSession, readResult, type SessionCallResult } from "./execute-in-session.ts";
-import { runTool, type ToolResult, timeoutOf } from "./run-tool.ts";
+import { runTool, timeoutOf } from "./run-tool.ts";
 import { type AcceptedResult, checkResultSize, type SubmittedResult, submitResult } from "./submit-result.ts";
 import type { ToolDefinition, ToolInfo } from "./tool.ts";
 import type { ListToolsQuery } from "./tool-registry.ts";
@@ -132,7 +133,7 @@ export class Tools {
     const waitedMs = timeoutMs ?? timeoutOf(tool, this.#core.limits);
     return {
       toolCallId,
-      ...contentOf(result, toolName, toolCallId, waitedMs),
+      content: contentOf(result, { toolName, toolCallId, timeoutMs: waitedMs, limits: this.#core.limits }),
       ...since(startedAt),
       runId: "",
     };
@@ -150,7 +151,8 @@ export class Tools {
     const { result, runId } = await ended;
     const tool = await this.#core.tools.registry.find(session.key.namespace, session.sessionId, toolName);
     const waitedMs = timeoutMs ?? (tool ? timeoutOf(tool, this.#core.limits) : 0);
-    const { content } = contentOf(result, toolName, toolCallId, waitedMs);
+    const { limits } = this.#core;
+    const content = contentOf(result, { toolName, toolCallId, timeoutMs: waitedMs, limits });
     const isRepeated = running !== undefined || result.isRepeated === true;
     return { toolCallId, content, ...(isRepeated ? { durationMs: 0 } : since(startedAt)), runId };
   }
@@ -228,24 +230,6 @@ async function repeated(
   const result = before.sequence > 0 ? await readResult(session, before) : undefined;
   if (!result) throw callLost(toolCallId, toolName);
   return { result: { ...result, isRepeated: true }, runId };
-}
-
-function contentOf(
-  { content, error, reason, problems = [] }: ToolResult,
-  toolName: string,
-  toolCallId: string,
-  timeoutMs: number,
-): { readonly content: string } {
-  if (error === undefined) return { content };
-  const metadata = {
-    tool_name: toolName,
-    tool_call_id: toolCallId,
-    ...(reason === "TOOL_TIMED_OUT" && { timeout_ms: String(timeoutMs) }),
-    ...(reason === "INVALID_TOOL_ARGUMENTS" && { path: problems[0]?.path ?? "" }),
-    ...(reason === "LIMIT_REACHED" && { limit: "toolResultMaxBytes" }),
-  };
-  const message = `the tool ${quote(toolName)} ${reason === "INVALID_TOOL_ARGUMENTS" ? "takes other arguments" : "failed"}: ${error}`;
-  throw new EngineError(reason ?? "TOOL_FAILED", message, metadata, problems);
 }
 
 function since(startedAt: number): { readonly durationMs: number } {
