@@ -6,7 +6,6 @@ import {
   type AgentRegistryService,
   AgentsCaughtUpSchema,
   type DeregisterAgentRequest,
-  type ListAgentsRequest,
   type RegisterAgentRequest,
   type WatchAgentsRequest,
   type WatchAgentsResponse,
@@ -28,7 +27,8 @@ export function createAgentRegistryService(
   const show = (agentId: string, signal: AbortSignal) => showAgent(registry, options, agentId, signal);
   return {
     registerAgent: (request) => mapErrors(() => register(registry, request)),
-    listAgents: (request, context) => mapErrors(() => list(registry, options, request, context)),
+    listAgents: (request, { signal }) =>
+      mapErrors(() => pageOf(registry, request, (agentId) => show(agentId, signal))),
     getAgent: ({ agentId }, { signal }) =>
       mapErrors(async () => {
         const agent = await show(agentId, signal);
@@ -57,18 +57,6 @@ async function deregister(
     cancelRun: (key, runId) => engine.cancelRun(key, runId),
   });
   return agent === undefined ? {} : { agent: registeredAgentMessage(agent) };
-}
-
-async function list(
-  registry: AgentRegistry,
-  options: CompleteOptions,
-  request: ListAgentsRequest,
-  { signal }: HandlerContext,
-) {
-  const { agentIds, nextPageToken } = pageOf(registry, request);
-  const shown = await Promise.all(agentIds.map((id) => showAgent(registry, options, id, signal)));
-  const isWanted = (agent: RegisteredAgent | undefined) => agent !== undefined;
-  return { agents: shown.filter(isWanted), nextPageToken };
 }
 
 /** An agent as it is now; undefined if it is gone. */

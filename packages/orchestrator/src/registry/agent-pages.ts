@@ -1,5 +1,11 @@
-import type { RegisteredAgentState } from "@dragoman/contract/orchestrator/v1/registered_agent_pb";
+import { toBinary } from "@bufbuild/protobuf";
+import {
+  type RegisteredAgent,
+  RegisteredAgentSchema,
+  type RegisteredAgentState,
+} from "@dragoman/contract/orchestrator/v1/registered_agent_pb";
 import { invalidPageToken, pageSizeOf } from "@dragoman/engine";
+import type { AgentState } from "./agent-pool.ts";
 import type { AgentRegistry } from "./agent-registry.ts";
 import { agentStateName } from "./to-message.ts";
 
@@ -18,29 +24,49 @@ interface PagePlace {
 
 const firstPlace: PagePlace = { builtIn: 0, order: Number.POSITIVE_INFINITY };
 
-/** The ids of a page of agents: those of the program, then the registered ones, the last one first. */
-export function pageOf(registry: AgentRegistry, { pageSize, pageToken, state: wanted }: AgentPageQuery) {
-  const state = agentStateName(wanted);
-  const place = pageToken === "" ? firstPlace : readToken(pageToken, wanted);
+/** Bytes that the agents of one page may have, unless it is one: clients of gRPC take 4 MiB unconfigured. */
+const pageMaxBytes = 3 * 1024 * 1024;
+
+/**
+ * A page of agents: those of the program, then the registered ones, the last one first.
+ *
+ * @param show an agent as it is by now; undefined for one that is gone
+ */
+export async function pageOf(
+  registry: AgentRegistry,
+  { pageSize, pageToken, state }: AgentPageQuery,
+  show: (agentId: string) => Promise<RegisteredAgent | undefined>,
+): Promise<{ agents: RegisteredAgent[]; nextPageToken: string }> {
+  const after = pageToken === "" ? firstPlace : readToken(pageToken, state);
+  const found = placedAgents(registry, after, agentStateName(state));
   const size = pageSizeOf(pageSize);
-  const { builtIn } = registry;
-  const ids: string[] = [];
-  let at = place;
-  let hasMore = false;
-  for (const { agentId } of registry.list()) {
-    const pool = registry.pool(agentId);
-    const index = builtIn.findIndex((one) => one.agentId === agentId);
-    const order = pool?.record.order ?? 0;
-    const isBefore = pool === undefined ? index < place.builtIn : order >= place.order;
-    if (isBefore || (state !== undefined && state !== (pool?.state ?? "ready"))) continue;
-    if (ids.length === size) {
-      hasMore = true;
-      break;
-    }
-    ids.push(agentId);
-    at = pool === undefined ? { builtIn: index + 1, order: at.order } : { builtIn: builtIn.length, order };
+  const candidates = found.slice(0, size);
+  const shown = await Promise.all(candidates.map(({ agentId }) => show(agentId)));
+  const agents: RegisteredAgent[] = [];
+  let bytes = 0;
+  let taken = 0;
+  for (const agent of shown) {
+    bytes += agent ? toBinary(RegisteredAgentSchema, agent).length : 0;
+    if (agents.length > 0 && bytes > pageMaxBytes) break;
+    if (agent) agents.push(agent);
+    taken += 1;
   }
-  return { agentIds: ids, nextPageToken: hasMore ? writeToken(at, wanted) : "" };
+  const last = candidates[taken - 1];
+  return { agents, nextPageToken: last && taken < found.length ? writeToken(last.place, state) : "" };
+}
+
+/** The agents after a place that are in a state, each with its place. */
+function placedAgents(registry: AgentRegistry, after: PagePlace, state: AgentState | undefined) {
+  const { builtIn } = registry;
+  const first = builtIn.map(({ agentId }, index) => {
+    return { agentId, state: "ready", place: { builtIn: index + 1, order: after.order } };
+  });
+  const then = registry.list().flatMap(({ agentId }) => {
+    const pool = registry.pool(agentId);
+    if (pool === undefined || pool.record.order >= after.order) return [];
+    return [{ agentId, state: pool.state, place: { builtIn: builtIn.length, order: pool.record.order } }];
+  });
+  return [...first.slice(after.builtIn), ...then].filter((one) => state === undefined || one.state === state);
 }
 
 /** JSON has no infinity: no order is null. */

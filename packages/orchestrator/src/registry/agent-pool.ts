@@ -104,11 +104,9 @@ export class AgentPool implements Agent {
   pick(tried: readonly Endpoint[]): Endpoint | undefined {
     if (this.#isDraining) return undefined;
     const open = this.#endpoints.filter((one) => !one.isDraining && !tried.includes(one));
-    const healthy = leastLoaded(open.filter(({ health }) => health === "healthy"));
-    // Only a run that begins tries its luck.
     const picked =
-      healthy ??
-      (tried.length === 0 ? leastLoaded(open.filter(({ health }) => health === "unknown")) : undefined);
+      leastLoaded(open.filter(({ health }) => health === "healthy")) ??
+      leastLoaded(open.filter(({ health }) => health === "unknown"));
     if (picked !== undefined) picked.lastUse = ++this.#useCount;
     return picked;
   }

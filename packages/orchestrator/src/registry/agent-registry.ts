@@ -113,7 +113,7 @@ export class AgentRegistry implements AgentDirectory {
     const rules = { egress, isOwn, resolveTimeoutMs: healthTimeoutMs };
     const endpoints = await checkEndpoints(definition.endpoints, rules);
     const pool = await this.#turns.take(() => this.#register(agentId, { ...definition, endpoints }, replace));
-    await pool.watch();
+    await withinMs(pool.watch(), 2 * healthTimeoutMs);
     return pool;
   }
 
@@ -163,8 +163,10 @@ export class AgentRegistry implements AgentDirectory {
     return watch;
   }
 
-  /** Ends checks and connections. Runs that are active break. */
+  /** Ends checks, watches and connections. Runs that are active break. */
   close(): void {
+    const ending = new EngineError("SHUTTING_DOWN", "the server is shutting down");
+    for (const watch of this.#watches) watch.fail(ending);
     this.#checks.close();
     this.#drains.close();
     this.#counts.close();
@@ -253,6 +255,16 @@ export class AgentRegistry implements AgentDirectory {
   #notify(agentId: string): void {
     for (const watch of this.#watches) watch.note(agentId);
   }
+}
+
+/** Waits for a promise, but no longer than that: checks may stand in a row. */
+async function withinMs(promise: Promise<void>, timeoutMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
+  });
+  await Promise.race([promise, late]);
+  clearTimeout(timer);
 }
 
 function exists(agentId: string, why: string): EngineError {

@@ -38,6 +38,7 @@ export class AgentWatch {
   /** How many of the first agents there were; undefined once that was told. */
   #agentCount: number | undefined = 0;
   #first: number;
+  #failure: Error | undefined;
   #wake: ((isIdle: boolean) => void) | undefined;
   readonly #onAbort = () => this.#wake?.(false);
 
@@ -57,10 +58,11 @@ export class AgentWatch {
     this.#wake?.(false);
   }
 
-  /** Waits for what is next. Throws the signal's reason when it aborts. */
+  /** Waits for what is next. Throws the signal's reason when it aborts, and SHUTTING_DOWN. */
   async next(): Promise<AgentWatchItem> {
     for (;;) {
       this.#options.signal.throwIfAborted();
+      if (this.#failure !== undefined) throw this.#failure;
       if (this.#agentCount !== undefined && this.#first === 0) return this.#caughtUp(this.#agentCount);
       for (const agentId of this.#pending) {
         const item = this.#take(agentId);
@@ -69,6 +71,12 @@ export class AgentWatch {
       if (this.#agentCount !== undefined) return this.#caughtUp(this.#agentCount);
       if (await this.#wait()) return "idle";
     }
+  }
+
+  /** Ends it with an error. */
+  fail(error: Error): void {
+    this.#failure = error;
+    this.#wake?.(false);
   }
 
   /** Releases what it holds. */

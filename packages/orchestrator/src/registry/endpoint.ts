@@ -23,6 +23,13 @@ export interface Lease {
 /** What is known of the health of an endpoint. */
 export type EndpointHealth = "unknown" | "healthy" | "unhealthy";
 
+/** The longest description that is shown, in UTF-16 units. */
+const descriptionMaxLength = 1_024;
+/** The longest reason that is shown. */
+const errorMaxLength = 1_024;
+/** How much a host may say about what its agent can do, as JSON; more is left out. */
+const capabilitiesMaxLength = 64 * 1024;
+
 /** So many failed checks in a row take an endpoint out of the rotation. */
 const failuresMax = 2;
 
@@ -109,7 +116,7 @@ export class Endpoint {
       const { remote } = this;
       await remote.checkHealth(signal);
       if (this.#health === "healthy") this.#note("healthy", "");
-      else this.#note("healthy", "", await remote.describe(signal));
+      else this.#note("healthy", "", this.#shown(await remote.describe(signal)));
       this.#failures = 0;
     } catch (error) {
       if (signal.aborted && signal.reason instanceof ClosedError) return;
@@ -139,8 +146,16 @@ export class Endpoint {
     if (this.leases.size === 0) this.#remote.close();
   }
 
+  /** What a host says, within bounds. */
+  #shown(said: AgentDescription | undefined): AgentDescription | undefined {
+    if (said === undefined) return undefined;
+    const description = this.redact(said.description).slice(0, descriptionMaxLength).toWellFormed();
+    const isLarge = JSON.stringify(said.capabilities).length > capabilitiesMaxLength;
+    return { description, capabilities: isLarge ? {} : said.capabilities };
+  }
+
   #note(health: EndpointHealth, message: string, description = this.#description): void {
-    const errorMessage = this.redact(message);
+    const errorMessage = this.redact(message).slice(0, errorMaxLength).toWellFormed();
     const isSame =
       health === this.#health && errorMessage === this.#errorMessage && description === this.#description;
     this.#checkTime = this.#host.now();

@@ -1,3 +1,4 @@
+import { Code, ConnectError } from "@connectrpc/connect";
 import { type AgentOutput, AgentUnavailableError, type RunContext } from "@dragoman/agent";
 import type { RunAgentInput } from "@dragoman/agui";
 import type { Endpoint, Lease } from "./endpoint.ts";
@@ -80,8 +81,7 @@ export class PooledRun implements AsyncIterator<AgentOutput, undefined> {
     const endpoint = this.#endpoint;
     if (endpoint === undefined) return false;
     this.#release();
-    if (!(error instanceof AgentUnavailableError) || this.#context.signal.aborted || this.#isOver)
-      return false;
+    if (!isUnreachable(error) || this.#context.signal.aborted || this.#isOver) return false;
     if (this.#hasBegun) {
       this.#pool.noteLost(endpoint);
       return false;
@@ -109,6 +109,19 @@ function reached(endpoint: Endpoint) {
     const why = error instanceof Error ? error.message : String(error);
     throw new AgentUnavailableError(why, { cause: error });
   }
+}
+
+const refusals: ReadonlySet<Code> = new Set([
+  Code.Canceled,
+  Code.DeadlineExceeded,
+  Code.PermissionDenied,
+  Code.Unauthenticated,
+]);
+
+/** Whether an endpoint was not there for a run, or went away. One that refuses a run says nothing about others. */
+function isUnreachable(error: unknown): error is AgentUnavailableError {
+  if (!(error instanceof AgentUnavailableError)) return false;
+  return !(error.cause instanceof ConnectError && refusals.has(error.cause.code));
 }
 
 /** The same error without what is secret. */

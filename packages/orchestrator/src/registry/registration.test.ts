@@ -1,8 +1,15 @@
+import { toBinary } from "@bufbuild/protobuf";
+import {
+  RegisteredAgentSchema,
+  RegisteredAgentState,
+} from "@dragoman/contract/orchestrator/v1/registered_agent_pb";
 import { createEgressPolicy } from "@dragoman/egress";
 import { openMemoryStore } from "@dragoman/event-log";
 import { waitUntil } from "@dragoman/testing";
 import { describe, expect, test } from "vitest";
+import { pageOf } from "./agent-pages.ts";
 import { endpoint, errorOf, healthIs, openRegistry, registerAt, startHeldHost } from "./testing/harness.ts";
+import { registeredAgentMessage } from "./to-message.ts";
 
 const at = (...targets: string[]) => targets.map((target) => endpoint(target));
 const plain = { agentId: "a", description: "", replace: false };
@@ -38,6 +45,41 @@ describe("what is registered", () => {
     expect(pool.capabilities()).toMatchObject({ identity: { name: "Helper" } });
     const described = { ...plain, description: "Mine.", endpoints: at(host.url), replace: true };
     expect((await opened.registry.register(described)).description).toBe("Mine.");
+  });
+
+  test("tells no more of what its host says than fits", async () => {
+    const said = { name: "x".repeat(100_000) };
+    const about = { description: "y".repeat(5_000), capabilities: () => ({ identity: said }) };
+    await using host = await startHeldHost({}, about);
+    await using opened = await openRegistry();
+    const pool = await registerAt(opened.registry, "a", host.url);
+    expect(pool.state).toBe("ready");
+    expect(pool.description).toBe("y".repeat(1_024));
+    expect(pool.capabilities()).toEqual({});
+  });
+
+  test("is listed by pages that clients can take", async () => {
+    await using opened = await openRegistry({ limits: { healthIntervalMs: 3_600_000 } });
+    const { registry } = opened;
+    const names = Array.from({ length: 3_000 }, (_, n) => [`x-${"n".repeat(90)}-${n}`, ""]);
+    const endpoints = [endpoint("127.0.0.1:1", { headers: Object.fromEntries(names) })];
+    const ids = Array.from({ length: 14 }, (_, n) => `agent-${n}`);
+    for (const agentId of ids) await registry.register({ ...plain, agentId, endpoints });
+    const show = async (agentId: string) => {
+      const pool = registry.pool(agentId);
+      return pool && registeredAgentMessage(pool);
+    };
+    const pages: string[][] = [];
+    for (let pageToken = "", isLast = false; !isLast; isLast = pageToken === "") {
+      const query = { pageSize: 1_000, pageToken, state: RegisteredAgentState.UNSPECIFIED };
+      const { agents, nextPageToken } = await pageOf(registry, query, show);
+      const bytes = agents.reduce((sum, agent) => sum + toBinary(RegisteredAgentSchema, agent).length, 0);
+      expect(bytes).toBeLessThan(4 << 20);
+      pages.push(agents.map(({ agentId }) => agentId));
+      pageToken = nextPageToken;
+    }
+    expect(pages.length).toBeGreaterThan(1);
+    expect(pages.flat()).toEqual(ids.toReversed());
   });
 
   test("is listed after the agents of the program, the last one first", async () => {

@@ -1,4 +1,6 @@
+import { Code, ConnectError } from "@connectrpc/connect";
 import { AgentUnavailableError } from "@dragoman/agent";
+import type { ServeOptions } from "@dragoman/agent/serve";
 import { freePort, waitUntil, withTimeout } from "@dragoman/testing";
 import { describe, expect, test } from "vitest";
 import {
@@ -150,6 +152,23 @@ describe("an endpoint that dies", () => {
     expect(error?.message).toContain("ECONNREFUSED");
     expect(pool.activeRunCount).toBe(0);
   });
+});
+
+test("a host that refuses a run is not out for it, and nobody else is asked", async () => {
+  const refusing: ServeOptions["interceptors"] = [
+    (next) => (request) => {
+      if (request.method.name !== "RunAgent") return next(request);
+      throw new ConnectError("not you", Code.PermissionDenied);
+    },
+  ];
+  await using one = await startHeldHost({ interceptors: refusing });
+  await using two = await startHeldHost();
+  await using opened = await openRegistry(never);
+  const pool = await registerAt(opened.registry, "a", one.url, two.url);
+  const error = errorOf(await (await opened.start("a", "r1")).ended);
+  expect(error).toMatchObject({ code: "AGENT_UNAVAILABLE", message: expect.stringContaining("not you") });
+  expect(pool.endpoints.map(({ health }) => health)).toEqual(["healthy", "healthy"]);
+  expect(two.begun).toEqual([]);
 });
 
 test("where no endpoint was checked yet, a run tries one", async () => {

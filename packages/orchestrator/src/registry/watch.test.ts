@@ -68,3 +68,13 @@ test("a silence is told, and changes after it are not lost; an abort ends the wa
   await expect(ending).rejects.toThrow("left");
   watch.close();
 });
+
+test("ends when the registry closes", async () => {
+  await using opened = await openRegistry();
+  const watch = watchAll(opened);
+  expect(await take(watch, 1)).toEqual([{ agentCount: 0 }]);
+  const ending = watch.next();
+  opened.registry.close();
+  await expect(ending).rejects.toMatchObject({ reason: "SHUTTING_DOWN" });
+  watch.close();
+});
