@@ -53,7 +53,8 @@ export async function finishRun(
       }
       current = { ...current, refusal: refusalOf(error, current) };
       await sleep(delayMs, context.closed);
-      await session.recoverWriter().catch(() => undefined);
+      // Who gave up must not take the log from who comes next.
+      if (!context.closed.aborted) await session.recoverWriter().catch(() => undefined);
     }
   }
 }

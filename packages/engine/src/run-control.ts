@@ -24,6 +24,7 @@ import {
   type StartContext,
 } from "./start-run.ts";
 import type { ToolHost } from "./tools/tool-host.ts";
+import { untilStored } from "./until-stored.ts";
 
 /** What controlling runs needs. */
 export interface RunControlOptions {
@@ -90,12 +91,7 @@ export class RunControl {
   }
 
   /** Begins a run, or makes it wait for its turn. */
-  async #start(
-    session: Session,
-    request: RunRequest,
-    fingerprint: string,
-    agent: Agent,
-  ): Promise<ActiveRun> {
+  async #start(session: Session, request: RunRequest, fingerprint: string, agent: Agent): Promise<ActiveRun> {
     const queue = await this.#makeRoom(session, request);
     if (this.#isStopping) throw shuttingDown();
     const run = this.newRun(
@@ -202,11 +198,15 @@ export class RunControl {
         await before?.ended;
         if (session.active === before) session.active = undefined;
       }
-      await session.mutex.run(async () => {
-        if (this.#isStopping) return;
-        if (!agent) throw agentNotFound(request.agentId);
-        await this.#begin(session, run, request, agent);
-      });
+      const begin = () =>
+        session.mutex.run(async () => {
+          if (this.#isStopping) return;
+          if (!agent) throw agentNotFound(request.agentId);
+          await this.#begin(session, run, request, agent);
+        });
+      // What it was promised to go on with is decided: it must not fail because the store is full now.
+      if (run.info.goesFirst) await untilStored(session, begin, this.#options.closed);
+      else await begin();
     } catch (error) {
       this.#options.onError(error);
       await this.#failToBegin(session, run, error);
@@ -259,7 +259,12 @@ export class RunControl {
     const none = { warningCount: 0, droppedEventCount: 0 };
     const ids = { threadId: run.info.sessionId, runId: run.info.runId };
     try {
-      if (run.info.cancelRequested) {
+      const isResumed = run.info.resumeRecord !== undefined && begun.agentInput !== undefined;
+      if (isResumed && !(await markDispatched(session, run, context))) {
+        session.active = undefined;
+        run.end(run.info);
+        session.notify();
+      } else if (run.info.cancelRequested) {
         const event = { type: "RUN_FINISHED", ...ids, outcome: { type: "cancelled" } } as const;
         await finishRun(session, run, { ...none, terminal: { event, bytes: undefined } }, context);
       } else if (begun.agentInput === undefined) {
@@ -267,7 +272,6 @@ export class RunControl {
         const event = { type: "RUN_FINISHED", ...ids, outcome } as const;
         await finishRun(session, run, { ...none, terminal: { event, bytes: undefined } }, context);
       } else {
-        if (run.info.resumeRecord !== undefined) await markDispatched(session, run);
         await executeRun(session, run, agent, begun.agentInput, begun.events, {
           ...context,
           ownTools: request.input.tools ?? [],
