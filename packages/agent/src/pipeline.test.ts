@@ -525,7 +525,7 @@ describe("an end that is held back", () => {
   }
 
   it("waits with chunks closed, and the run goes on with another call of the agent", () => {
-    const { pipeline, types, droppedCount } = Object.assign(
+    const { pipeline, types, warnings, droppedCount } = Object.assign(
       held({ type: "TOOL_CALL_CHUNK", toolCallId: "c", toolCallName: "f", delta: "{}" }, finished),
       { droppedCount: () => pipeline.droppedCount },
     );
@@ -534,10 +534,12 @@ describe("an end that is held back", () => {
     pipeline.push(start("late"));
     expect(droppedCount()).toBe(1);
     pipeline.inject(result);
-    pipeline.goOn();
-    for (const output of [started, start("m"), end("m")]) pipeline.push(output);
+    pipeline.goOn("r.2");
+    for (const output of [{ ...started, runId: "r.2" }, start("m"), end("m")]) pipeline.push(output);
     expect(types().slice(4)).toEqual(["TOOL_CALL_RESULT", "TEXT_MESSAGE_START", "TEXT_MESSAGE_END"]);
-    pipeline.push(finished);
+    pipeline.push({ ...finished, runId: "r.2" });
+    expect(pipeline.held).toEqual(finished);
+    expect(warnings).toEqual([]);
     pipeline.release({ ...finished, usage: [{ model: "x" }] } as AguiEvent & { type: "RUN_FINISHED" });
     expect(pipeline).toMatchObject({ isEnded: true, held: undefined });
     expect(types().at(-1)).toBe("RUN_FINISHED");

@@ -81,8 +81,11 @@ export interface RunPipeline {
   cancel(): void;
   /** The RUN_FINISHED that is held back. The host goes on with {@link goOn} or ends the run with {@link release}. */
   readonly held: RunFinishedEvent | undefined;
-  /** Forgets what is held back: the agent is called again, and its events go on in this run. */
-  goOn(): void;
+  /**
+   * Forgets what is held back: the agent is called again, and its events go on in this run. It takes its call for a
+   * run of that id, because whoever keeps runs takes the same id for the same run.
+   */
+  goOn(agentRunId: string): void;
   /** Ends the run with what is held back, or with another end in its place. */
   release(event?: RunFinishedEvent): void;
   /** Whether the terminal event was emitted. */
@@ -109,6 +112,8 @@ class VerifiedPipeline implements RunPipeline {
   #currentBytes: Uint8Array | undefined;
   #hasInput = false;
   #mayHold = true;
+  /** What the agent takes the run for. */
+  #agentRunId: string | undefined;
   held: RunFinishedEvent | undefined;
   isEnded = false;
   droppedCount = 0;
@@ -123,8 +128,9 @@ class VerifiedPipeline implements RunPipeline {
     this.#release(event);
   }
 
-  goOn(): void {
+  goOn(agentRunId: string): void {
     this.held = undefined;
+    this.#agentRunId = agentRunId;
     this.#hasInput = false;
   }
 
@@ -191,7 +197,8 @@ class VerifiedPipeline implements RunPipeline {
   #own(event: RunFinishedEvent): RunFinishedEvent {
     const { threadId, runId } = this.#options;
     if (event.threadId === threadId && event.runId === runId) return event;
-    this.#warn("foreign_run_id", `RUN_FINISHED named run '${event.runId}' of thread '${event.threadId}'.`);
+    if (event.threadId !== threadId || event.runId !== this.#agentRunId)
+      this.#warn("foreign_run_id", `RUN_FINISHED named run '${event.runId}' of thread '${event.threadId}'.`);
     return { ...event, threadId, runId };
   }
 

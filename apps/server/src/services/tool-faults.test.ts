@@ -80,6 +80,24 @@ describe("agents with registered tools", () => {
   });
 });
 
+test("an agent of another server, which keeps its runs, is called again like any other", async () => {
+  await using endpoint = await startHttpTool();
+  await using far = await startTestServer();
+  const flags = { agent: [`far=grpc:${new URL(far.url).host}`, `sse=ag-ui:${far.url}/agents/demo`] };
+  await using server = await startTestServer(flags);
+  const client = clientOf(server.url);
+  await client.tools.registerTools({ tools: [{ tool: tool("weather"), executor: http(endpoint.url) }] });
+  for (const agentId of ["far", "sse"]) {
+    let said = "";
+    const words = 'use tool weather with {"city": "Rome"}';
+    for await (const { event } of client.run(ask(`t-${agentId}`, "r", words), { agentId })) {
+      if (event.type === "TEXT_MESSAGE_CONTENT") said += event.delta;
+      if (event.type === "RUN_ERROR") said += event.message;
+    }
+    expect(said, agentId).toBe('The tool weather answered: {"city":"Rome"}');
+  }
+});
+
 describe("endpoints that the operator does not allow", () => {
   const register = (client: ReturnType<typeof clientOf>, url: string) =>
     client.tools.registerTools({ tools: [{ tool: tool("inside"), executor: http(url) }], replace: true });

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { RunPipeline } from "@dragoman/agent";
 import type { RunAgentInput, RunFinishedEvent, Tool } from "@dragoman/agui";
 import type { ActiveRun } from "../active-run.ts";
@@ -32,6 +33,9 @@ export interface ToolLoop {
   readonly ownTools: readonly Tool[];
   readonly tools: ToolHost;
 }
+
+/** The longest id that every agent takes. */
+const runIdMaxBytes = 256;
 
 /** A call that the server executes. */
 interface HostedCall {
@@ -73,8 +77,9 @@ export async function nextRound(loop: ToolLoop, round: number): Promise<RunAgent
   }
   if (!(await isDurable(session))) return undefined;
   execution.callAgain(held);
-  pipeline.goOn();
-  return inputOf(loop);
+  const next = await inputOf(loop, round + 1);
+  pipeline.goOn(next.runId);
+  return next;
 }
 
 /** Where the store fails, the run ends as it does for every other event. */
@@ -150,12 +155,27 @@ function withPending(held: RunFinishedEvent, isOpen: (toolCallId: string) => boo
   return { ...held, outcome: { ...outcome, pendingToolCallIds } };
 }
 
-async function inputOf({ session, execution, input, ownTools, tools }: ToolLoop): Promise<RunAgentInput> {
+/** What the agent is called with again: all that the log holds, as a run of its own as far as it knows. */
+async function inputOf(
+  { session, execution, input, ownTools, tools }: ToolLoop,
+  round: number,
+): Promise<RunAgentInput> {
   const { resume: _answered, ...rest } = input;
   return structuredClone({
     ...rest,
+    runId: roundRunId(input.runId, round),
     messages: historyForAgent(session.fold.messages, new Set()),
     state: execution.state.current,
     tools: await tools.offered(session, ownTools),
   });
+}
+
+/**
+ * The id of a further call in a run. Agents that keep runs, such as other servers like this one, take an id that they
+ * know for a repetition.
+ */
+function roundRunId(runId: string, round: number): string {
+  const id = `${runId}.${round}`;
+  if (Buffer.byteLength(id) <= runIdMaxBytes) return id;
+  return `round-${createHash("sha256").update(id).digest("hex")}`;
 }

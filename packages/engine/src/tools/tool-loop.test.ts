@@ -68,6 +68,8 @@ describe("a registered tool", () => {
     expect(said(seen)).toBe("5");
     expect(end(seen)).toMatchObject({ runId: "r", usage: [{ model: "m", inputTokens: 2 }] });
     expect(agent.inputs.map(({ tools }) => tools?.map(({ name }) => name))).toEqual([["add"], ["add"]]);
+    expect(agent.inputs.map(({ runId }) => runId)).toEqual(["r", "r.2"]);
+    expect(await engine.getRun(key, "r")).toMatchObject({ warningCount: 0, state: "succeeded" });
     expect(agent.inputs[1]?.messages.map(({ role }) => role)).toEqual(["user", "assistant", "tool"]);
     expect((await engine.messages(key)).messages.map(({ role }) => role)).toEqual([
       "user",
