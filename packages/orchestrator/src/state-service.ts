@@ -1,10 +1,9 @@
 import { create, fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { timestampNow, type Value, ValueSchema } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
-import { diffState, type Json, patchOperationToMessage, type StateChange, selectState } from "@dragoman/agui";
+import { type Json, type StateChange, selectState } from "@dragoman/agui";
 import { HeartbeatSchema } from "@dragoman/contract/agent/v1/stream_pb";
 import {
-  StatePatchSchema,
   type StateService,
   type UpdateStateRequest,
   type WatchStateRequest,
@@ -16,10 +15,12 @@ import { mapErrors, toConnectError } from "./errors.ts";
 import type { CompleteOptions } from "./options.ts";
 import { readPatch } from "./read-patch.ts";
 import { readValue } from "./read-value.ts";
+import { StateDiffs } from "./state-diffs.ts";
 
 /** Serves orchestrator.v1.StateService on an engine. */
 export function createStateService(options: CompleteOptions): ServiceImpl<typeof StateService> {
   const { engine, namespaceOf } = options;
+  const diffs = new StateDiffs();
   const keyOf = (request: { readonly sessionId: string }, context: HandlerContext) => {
     return { namespace: namespaceOf(context), id: request.sessionId };
   };
@@ -38,7 +39,7 @@ export function createStateService(options: CompleteOptions): ServiceImpl<typeof
         });
         return { state: toValue(state), revision: BigInt(revision), changed };
       }),
-    watchState: (request, context) => watchState(request, context, options),
+    watchState: (request, context) => watchState(request, context, options, diffs),
   };
 }
 
@@ -46,6 +47,7 @@ async function* watchState(
   request: WatchStateRequest,
   context: HandlerContext,
   { engine, namespaceOf, heartbeatMs }: CompleteOptions,
+  diffs: StateDiffs,
 ): AsyncGenerator<WatchStateResponse> {
   let watch: StateWatch | undefined;
   try {
@@ -58,7 +60,7 @@ async function* watchState(
         ...(request.afterRevision !== undefined && { afterRevision: Number(request.afterRevision) }),
       },
     );
-    yield* items(watch, request);
+    yield* items(watch, request, diffs);
   } catch (error) {
     throw toConnectError(error);
   } finally {
@@ -67,7 +69,11 @@ async function* watchState(
 }
 
 /** A snapshot, then differences; the caller who is up to date gets a heartbeat, to know that it is attached. */
-async function* items(watch: StateWatch, request: WatchStateRequest): AsyncGenerator<WatchStateResponse> {
+async function* items(
+  watch: StateWatch,
+  request: WatchStateRequest,
+  diffs: StateDiffs,
+): AsyncGenerator<WatchStateResponse> {
   let logId = watch.logId;
   let revision = Number(request.afterRevision ?? -1n);
   const isUpToDate = revision === watch.revision;
@@ -87,10 +93,9 @@ async function* items(watch: StateWatch, request: WatchStateRequest): AsyncGener
     revision = next.revision;
     if (sent === undefined) yield item({ case: "snapshot", value: toValue(state) });
     else {
-      const operations = diffState(sent, state).map(patchOperationToMessage);
+      const patch = diffs.patch(sent, state);
       // A change elsewhere is none to who watches keys.
-      if (operations.length > 0)
-        yield item({ case: "patch", value: create(StatePatchSchema, { operations }) });
+      if (patch) yield item({ case: "patch", value: patch });
     }
     sent = state;
   }

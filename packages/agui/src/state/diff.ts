@@ -69,26 +69,39 @@ function hasNothingInCommon(before: JsonObject, after: JsonObject): boolean {
 
 /** From the end to the front, so that the indices of what is still to be changed stay as they were. */
 function diffLists(
-  before: readonly Json[],
-  after: readonly Json[],
+  first: readonly Json[],
+  second: readonly Json[],
   { path }: Place,
   operations: JsonPatchOperation[],
 ): void {
+  const { head, tail } = sharedEnds(first, second);
+  const before = first.slice(head, first.length - tail);
+  const after = second.slice(head, second.length - tail);
+  const pathTo = (index: number) => pointerTo(path, head + index);
   const { partners, moved } = alignLists(before, after, { keepsPlaces: false });
   let end = after.length;
   for (let index = before.length - 1; index >= -1; index--) {
     const partner = moved.has(index) ? nowhere : (partners[index] ?? nowhere);
     if (index >= 0 && partner === nowhere) {
-      operations.push({ op: "remove", path: pointerTo(path, index) });
+      operations.push({ op: "remove", path: pathTo(index) });
       continue;
     }
     for (let added = partner + 1; added < end; added++) {
-      const at = index + added - partner;
-      operations.push({ op: "add", path: pointerTo(path, at), value: after[added] });
+      operations.push({ op: "add", path: pathTo(index + added - partner), value: after[added] });
     }
     end = partner;
     if (index < 0) break;
-    const place = { path: pointerTo(path, index), key: String(index) };
+    const place = { path: pathTo(index), key: String(head + index) };
     diffValues(before[index], after[partner], place, operations);
   }
+}
+
+/** How many elements at both ends are the very same: versions of a state share what did not change. */
+function sharedEnds(first: readonly Json[], second: readonly Json[]): { head: number; tail: number } {
+  const shorter = Math.min(first.length, second.length);
+  let head = 0;
+  while (head < shorter && Object.is(first[head], second[head])) head += 1;
+  let tail = 0;
+  while (tail < shorter - head && Object.is(first.at(-1 - tail), second.at(-1 - tail))) tail += 1;
+  return { head, tail };
 }
