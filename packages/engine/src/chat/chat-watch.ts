@@ -1,4 +1,5 @@
 import type { LogKey } from "@dragoman/event-log";
+import type { ActiveRun } from "../active-run.ts";
 import type { Hub } from "../hub.ts";
 import type { Session } from "../session.ts";
 import { type ChatStatus, chatStatusOf } from "./chat-status.ts";
@@ -7,6 +8,8 @@ import { type ChatStatus, chatStatusOf } from "./chat-status.ts";
 export class ChatWatch {
   readonly #session: Session;
   readonly #watches: ChatWatches;
+  /** The run that this keeps from counting as abandoned: somebody is there to read it. */
+  #attached: ActiveRun | undefined;
   #isChanged = false;
   #isClosed = false;
   #wake: (() => void) | undefined;
@@ -16,6 +19,7 @@ export class ChatWatch {
     this.#watches = watches;
     session.users++;
     watches.add(session.key, this.#onChange);
+    this.#attachTo(session.active);
   }
 
   /** Where the chat stands now. */
@@ -51,13 +55,22 @@ export class ChatWatch {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#attachTo(undefined);
     this.#session.users--;
     this.#watches.remove(this.#session.key, this.#onChange);
     this.#onChange();
   }
 
+  #attachTo(run: ActiveRun | undefined): void {
+    if (run === this.#attached) return;
+    this.#attached?.detach();
+    run?.attach();
+    this.#attached = run;
+  }
+
   readonly #onChange = (): void => {
     this.#isChanged = true;
+    if (!this.#isClosed) this.#attachTo(this.#session.active);
     const wake = this.#wake;
     this.#wake = undefined;
     wake?.();

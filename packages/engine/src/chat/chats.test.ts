@@ -1,14 +1,18 @@
 import type { UserMessage } from "@dragoman/agui";
+import { openMemoryStore } from "@dragoman/event-log";
 import { expect, test } from "vitest";
 import type { Engine } from "../engine.ts";
 import {
+  agentOf,
   attach,
   echoAgent,
   engineWith,
   heldAgent,
+  input,
   key,
   readAll,
   reduced,
+  request,
   types,
 } from "../testing/harness.ts";
 import { liveAgent } from "../testing/live-agent.ts";
@@ -33,6 +37,20 @@ async function waitUntil(isSo: () => boolean | Promise<boolean>, what: string): 
 }
 const idle = (engine: Engine) =>
   waitUntil(async () => (await engine.chats.status(key)).state === "idle", "the chat to be idle");
+/** A store in memory that can be made slow. */
+async function slowStore() {
+  const slow = { delayMs: 0, waiting: 0 };
+  const store = await openMemoryStore();
+  const log = Object.assign(Object.create(store.log) as typeof store.log, {
+    async append(...args: Parameters<typeof store.log.append>) {
+      slow.waiting++;
+      if (slow.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, slow.delayMs));
+      slow.waiting--;
+      return store.log.append(...args);
+    },
+  });
+  return { store: { ...store, log, catalog: store.catalog } as typeof store, slow };
+}
 const textsOf = async (engine: Engine) =>
   (await engine.messages(key)).messages.map(({ id, content }) => `${id}: ${content}`);
 
@@ -236,6 +254,50 @@ test("a reset cancels what runs and waits, and empties what readers hold; what w
   expect(seen.some(({ event }) => event.type === "TEXT_MESSAGE_CONTENT")).toBe(true);
   await engine.chats.reset(key);
   expect(await whole(engine)).toHaveLength(seen.length);
+});
+
+test("a run that is read in a chat is not cancelled for another one", async () => {
+  const agent = heldAgent();
+  const { engine } = await engineWith(agent);
+  const { watch, attachment } = await engine.chats.open(key, { agentId: "", attach: attach() });
+  const { runId } = await engine.chats.say(key, said("m1"));
+  await agent.started;
+  const other = () => engine.start(request(input("other")), attach());
+  await expect(other()).rejects.toMatchObject({ reason: "RUN_ACTIVE" });
+  watch.close();
+  attachment.close();
+  const { attachment: taken } = await other();
+  agent.release();
+  await readAll(taken);
+  expect((await engine.getRun(key, runId)).state).toBe("canceled");
+});
+
+test("what is said while the run ends begins another one: it is in the log, and nobody heard it", async () => {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const { store, slow } = await slowStore();
+  const runs: string[][] = [];
+  const agent = agentOf(async function* ({ threadId, runId, messages }, { inputs }) {
+    inputs?.[Symbol.asyncIterator]();
+    runs.push(messages.map(({ id }) => id));
+    yield { type: "CUSTOM", name: "listens", value: null };
+    await released;
+    yield { type: "RUN_FINISHED", threadId, runId };
+  });
+  const { engine } = await engineWith(agent, { store });
+  await engine.chats.say(key, said("m1"));
+  await readAll(await engine.observeRun(key, "", attach()), 2);
+  slow.delayMs = 50;
+  const saying = engine.chats.say(key, steered("m2"));
+  await waitUntil(() => slow.waiting > 0, "the message to be written");
+  release();
+  const outcome = await saying;
+  expect(outcome.disposition).toBe("queued");
+  await idle(engine);
+  expect(runs).toEqual([["m1"], ["m1", "m2"]]);
+  expect(await engine.chats.say(key, steered("m2"))).toMatchObject({ runId: outcome.runId });
 });
 
 test("a chat is opened where it is, or made; it takes nothing once it is ended", async () => {
