@@ -192,26 +192,37 @@ export class RunControl {
     agent: Agent | undefined,
   ): Promise<void> {
     session.users++;
+    let isOver = false;
+    const begin = () =>
+      session.mutex.run(async () => {
+        // Another may have gone before it meanwhile.
+        isOver = session.active === undefined && session.queue[0] === run;
+        if (!isOver) return;
+        if (this.#isStopping) return;
+        if (!agent) throw agentNotFound(request.agentId);
+        await this.#begin(session, run, request, agent);
+      });
     try {
-      while (session.active || session.queue[0] !== run) {
-        const before = session.active ?? session.queue[0];
-        await before?.ended;
-        if (session.active === before) session.active = undefined;
+      while (!isOver) {
+        await this.#turn(session, run);
+        // What it was promised to go on with is decided: it must not fail because the store is full now.
+        if (run.info.goesFirst) await untilStored(session, begin, this.#options.closed);
+        else await begin();
       }
-      const begin = () =>
-        session.mutex.run(async () => {
-          if (this.#isStopping) return;
-          if (!agent) throw agentNotFound(request.agentId);
-          await this.#begin(session, run, request, agent);
-        });
-      // What it was promised to go on with is decided: it must not fail because the store is full now.
-      if (run.info.goesFirst) await untilStored(session, begin, this.#options.closed);
-      else await begin();
     } catch (error) {
       this.#options.onError(error);
       await this.#failToBegin(session, run, error);
     } finally {
       session.users--;
+    }
+  }
+
+  /** Waits until those before a run have ended. */
+  async #turn(session: Session, run: ActiveRun): Promise<void> {
+    while (session.active || session.queue[0] !== run) {
+      const before = session.active ?? session.queue[0];
+      await before?.ended;
+      if (session.active === before) session.active = undefined;
     }
   }
 
