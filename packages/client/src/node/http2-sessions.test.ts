@@ -1,5 +1,6 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { createServer, type Http2Server, type ServerHttp2Session } from "node:http2";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { createFaultProxy, freePort, waitUntil, withTimeout } from "@dragoman/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Http2Sessions, type Http2SessionsOptions } from "./http2-sessions.ts";
@@ -60,6 +61,19 @@ describe("Http2Sessions", () => {
     expect(await complete(sessions)).toBe("done");
     expect(accepted).toHaveLength(1);
     expect(sessions.connectionCount).toBe(1);
+  });
+
+  it("survives that it is closed in the very moment in which a connection is there", async () => {
+    const sessions = open();
+    const onSocket = (message: unknown) => {
+      const { socket } = message as { socket: Socket };
+      // Behind what makes the session of the socket, before the session says that it is connected.
+      socket.once("connect", () => process.nextTick(() => sessions.close()));
+    };
+    subscribe("net.client.socket", onSocket);
+    const call = complete(sessions);
+    unsubscribe("net.client.socket", onSocket);
+    await expect(call).rejects.toThrow();
   });
 
   it("survives that an idle connection is told to go away while the next call is made", async () => {

@@ -169,6 +169,8 @@ class Connection {
       );
       session.once("connect", () => {
         clearTimeout(timer);
+        // It may have been destroyed since; its "close" says so.
+        if (session.destroyed) return;
         session.setLocalWindowSize(connectionWindowBytes);
         this.#rest();
         resolve();
