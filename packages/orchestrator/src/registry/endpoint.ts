@@ -106,7 +106,7 @@ export class Endpoint {
   /** The run is over. Doing it again does nothing. */
   release(lease: Lease): void {
     if (!this.leases.delete(lease)) return;
-    if (this.#isRetired && this.leases.size === 0) this.#remote.close();
+    if (this.#isRetired) this.#closeIfIdle();
     this.#host.onChange("count");
   }
 
@@ -126,6 +126,9 @@ export class Endpoint {
         : messageOf(error);
       const isOut = this.#health !== "healthy" || this.#failures >= failuresMax;
       this.#note(isOut ? "unhealthy" : "healthy", isOut ? why : "");
+    } finally {
+      // A check that was under way may have connected once more.
+      if (this.#isRetired) this.#closeIfIdle();
     }
   }
 
@@ -143,6 +146,10 @@ export class Endpoint {
   /** Ends its connection once its runs are over. */
   retire(): void {
     this.#isRetired = true;
+    this.#closeIfIdle();
+  }
+
+  #closeIfIdle(): void {
     if (this.leases.size === 0) this.#remote.close();
   }
 

@@ -12,11 +12,13 @@ export interface HealthCheckOptions {
 /** Asks endpoints for their health, again and again. Its timers hold no process. */
 export class HealthChecks {
   readonly #options: HealthCheckOptions;
-  readonly #closed = new AbortController();
+  /** Ends the checks that are being made. */
+  readonly #enders = new Set<AbortController>();
   readonly #timers = new Map<Endpoint, NodeJS.Timeout | undefined>();
   readonly #checking = new Map<Endpoint, Promise<void>>();
   readonly #waiting: (() => void)[] = [];
   #freeSlots: number;
+  #isClosed = false;
 
   constructor(options: HealthCheckOptions) {
     this.#options = options;
@@ -49,7 +51,8 @@ export class HealthChecks {
 
   /** Ends all of it. */
   close(): void {
-    this.#closed.abort(new ClosedError("the registry is closed"));
+    this.#isClosed = true;
+    for (const ender of this.#enders) ender.abort(new ClosedError("the registry is closed"));
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
     for (const wake of this.#waiting.splice(0)) wake();
@@ -59,10 +62,7 @@ export class HealthChecks {
     if (this.#freeSlots === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#freeSlots -= 1;
     try {
-      const { signal } = this.#closed;
-      if (signal.aborted || !this.#timers.has(endpoint)) return;
-      const timeout = AbortSignal.timeout(this.#options.healthTimeoutMs);
-      await endpoint.check(AbortSignal.any([signal, timeout]));
+      if (!this.#isClosed && this.#timers.has(endpoint)) await this.#checkInTime(endpoint);
     } finally {
       const next = this.#waiting.shift();
       if (next === undefined) this.#freeSlots += 1;
@@ -70,8 +70,20 @@ export class HealthChecks {
     }
   }
 
+  async #checkInTime(endpoint: Endpoint): Promise<void> {
+    const ender = new AbortController();
+    this.#enders.add(ender);
+    const timer = setTimeout(() => ender.abort(), this.#options.healthTimeoutMs).unref();
+    try {
+      await endpoint.check(ender.signal);
+    } finally {
+      clearTimeout(timer);
+      this.#enders.delete(ender);
+    }
+  }
+
   #schedule(endpoint: Endpoint): void {
-    if (this.#closed.signal.aborted || !this.#timers.has(endpoint)) return;
+    if (this.#isClosed || !this.#timers.has(endpoint)) return;
     clearTimeout(this.#timers.get(endpoint));
     const { healthIntervalMs, random } = this.#options;
     const delayMs = healthIntervalMs * (0.8 + 0.4 * random());

@@ -28,7 +28,6 @@ export async function startHeldHost(
   const begun: string[] = [];
   const waiting = new Map<string, () => void>();
   const agent: Agent = {
-    ...about,
     async *run({ threadId, runId }, { signal }) {
       begun.push(runId);
       yield { type: "STEP_STARTED", stepName: "hold" };
@@ -40,6 +39,7 @@ export async function startHeldHost(
       yield { type: "STEP_FINISHED", stepName: "hold" };
       yield { type: "RUN_FINISHED", threadId, runId };
     },
+    ...about,
   };
   const host = await serve(agent, options);
   return {
