@@ -29,6 +29,8 @@ const inObject = (member: Value) => {
 };
 type Operation = NonNullable<MessageInitShape<typeof StatePatchSchema>["operations"]>[number];
 
+const patch = (...operations: Operation[]) => ({ case: "patch", value: { operations } }) as const;
+
 async function newSession(state: JsonValue = {}): Promise<string> {
   const { session } = await services.sessions.createSession({ initialState: value(state) });
   return session?.sessionId ?? "";
@@ -47,7 +49,7 @@ describe("what is not well formed is an invalid request, and the server logs no 
     for (const change of [
       { case: "replacement", value: bad },
       { case: "mergePatch", value: bad },
-      { case: "patch", value: { operations: [{ op: Op.ADD, path: "/a", value: bad }] } },
+      patch({ op: Op.ADD, path: "/a", value: bad }),
     ] as const) {
       expect(await refusedCall(services.state.updateState({ sessionId, change }))).toMatchObject(malformed);
     }
@@ -67,7 +69,7 @@ describe("what is not well formed is an invalid request, and the server logs no 
     ["a place to copy from that is no pointer", { op: Op.COPY, path: "/a", from: "b" }],
   ])("%s", async (_, operation) => {
     const sessionId = await newSession({ a: 1 });
-    const change = { case: "patch", value: { operations: [operation] } } as const;
+    const change = patch(operation);
     expect(await refusedCall(services.state.updateState({ sessionId, change }))).toMatchObject(malformed);
   });
 });
