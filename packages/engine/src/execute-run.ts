@@ -21,6 +21,7 @@ import {
 import type { ActiveRun } from "./active-run.ts";
 import { encodeWithin } from "./encode-within.ts";
 import { limitReached } from "./errors.ts";
+import { EngineError } from "./errors.ts";
 import { type ExecuteContext, runErrorCodes } from "./execute-context.ts";
 import { type Ending, finishRun } from "./finish-run.ts";
 import type { EngineLimits } from "./limits.ts";
@@ -69,10 +70,9 @@ export async function executeRun(
       next = await nextRound(loop, round);
     }
   } catch (error) {
-    execution.refuse(
-      runErrorCodes.unstorable,
-      error instanceof Error ? error.message : "the run could not go on",
-    );
+    const isStorage = error instanceof EngineError && error.reason === "STORAGE_UNAVAILABLE";
+    const code = isStorage ? runErrorCodes.storage : runErrorCodes.unstorable;
+    execution.refuse(code, error instanceof Error ? error.message : "the run could not go on");
   } finally {
     timers.stop();
     execution.close();

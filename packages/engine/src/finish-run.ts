@@ -79,8 +79,13 @@ async function writeEnding(
 ): Promise<RunInfo> {
   const writer = await session.write();
   await writer.flush();
-  const refusal = ending.refusal ?? tooManyInterrupts(session, ending.terminal?.event, context);
-  const terminal = refusal ? undefined : ending.terminal;
+  // Where the answer to an append was lost, the log may hold the end already: it has no other.
+  const isWritten =
+    session.fold.lastStarted?.runId === run.info.runId && session.fold.lastTerminal !== undefined;
+  const refusal = isWritten
+    ? undefined
+    : (ending.refusal ?? tooManyInterrupts(session, ending.terminal?.event, context));
+  const terminal = refusal || isWritten ? undefined : ending.terminal;
   let event: Terminal = terminal?.event;
   if (refusal) {
     for (const closer of session.fold.closers()) writer.push(closer);

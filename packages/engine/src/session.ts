@@ -161,7 +161,11 @@ export class Session implements ReadSource {
     if (this.#writer) return this.#writer;
     const head = await this.log.acquire(this.key, { create: false });
     this.#head = head;
-    if (head.headSequence > this.fold.sequence) await catchUp(this.log, this.key, this.fold);
+    if (head.headSequence > this.fold.sequence) {
+      // An append whose answer was lost was made: the ring does not have it, readers find it in the log.
+      this.ring.clear();
+      await catchUp(this.log, this.key, this.fold);
+    }
     this.#writer = this.#createWriter(head);
     return this.#writer;
   }

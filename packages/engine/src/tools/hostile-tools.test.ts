@@ -1,9 +1,10 @@
 import { createVerifier } from "@dragoman/agui";
+import { openMemoryStore, withFaults } from "@dragoman/event-log";
 import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { engineWith, input, runToEnd } from "../testing/harness.ts";
+import { attach, engineWith, input, readAll, request, runToEnd } from "../testing/harness.ts";
 import { toolOf, turnAgent } from "../testing/tool-agents.ts";
-import type { ToolExecutor } from "./tool.ts";
+import type { FunctionTool, ToolExecutor } from "./tool.ts";
 
 const all = { namespace: "default", id: "" };
 
@@ -29,6 +30,48 @@ describe("a schema that may never end", () => {
     const results = seen.flatMap(({ event }) => (event.type === "TOOL_CALL_RESULT" ? [event.content] : []));
     expect(results[0]).toContain("cannot be checked in time");
     expect(results[1]).toBe("executed");
+  });
+});
+
+describe("a store that fails", () => {
+  it("ends every run of tools as it should, and shows nothing that it does not hold", async () => {
+    const add: FunctionTool = { name: "add", description: "", run: () => "done" };
+    const turns = [
+      [{ id: "a", name: "add" }],
+      [
+        { id: "b", name: "add" },
+        { id: "c", name: "add" },
+      ],
+    ];
+    for (let seed = 1; seed <= 12; seed++) {
+      const store = withFaults(await openMemoryStore(), {
+        seed,
+        full: 0.1,
+        failBefore: 0.1,
+        failAfter: 0.1,
+        failRead: 0.1,
+      });
+      store.enable(false);
+      const { engine } = await engineWith(turnAgent(...turns), { store, functions: [add] });
+      store.enable(true);
+      const starts = Array.from({ length: 4 }, (_, index) =>
+        engine.start(request({ ...input("r"), threadId: `t${index}` }), attach({ idleMs: 10_000 })),
+      );
+      const started = (await Promise.allSettled(starts)).flatMap((one) =>
+        one.status === "fulfilled" ? [one.value] : [],
+      );
+      for (const { attachment } of started) {
+        const seen = await readAll(attachment);
+        const verifier = createVerifier();
+        for (const { event } of seen) verifier.push(event);
+        verifier.end();
+        expect(seen.map(({ sequence }) => sequence)).toEqual(seen.map((_, index) => index + 1));
+        const last = seen.at(-1)?.event;
+        if (last?.type === "RUN_ERROR") expect(last.code).toBe("STORAGE_FAILED");
+      }
+      store.enable(false);
+      await engine.close(0);
+    }
   });
 });
 

@@ -1,6 +1,7 @@
 import type { Tool } from "@dragoman/agui";
 import type { Catalog } from "@dragoman/event-log";
 import type { Created } from "../creation.ts";
+import { EngineError } from "../errors.ts";
 import type { EngineLimits } from "../limits.ts";
 import type { Session } from "../session.ts";
 import { ClientCalls } from "./client-calls.ts";
@@ -40,8 +41,9 @@ export class ToolHost implements ToolRunner {
   /** The tools that a run is offered: of its input, else of its session, else for all, each name once. */
   async offered(session: Session, own: readonly Tool[]): Promise<Tool[]> {
     const { namespace, id } = session.key;
-    const forAll = await this.registry.scope(namespace, "");
-    const ofSession = await this.registry.scope(namespace, id);
+    const [forAll, ofSession] = await readable(
+      Promise.all([this.registry.scope(namespace, ""), this.registry.scope(namespace, id)]),
+    );
     const { tools: declared = [] } = session.info.options ?? {};
     const byName = new Map([...forAll].map(([name, info]) => [name, info.tool]));
     for (const tool of declared) byName.set(tool.name, tool);
@@ -54,8 +56,17 @@ export class ToolHost implements ToolRunner {
   async toolOfCall(session: Session, own: readonly Tool[], name: string): Promise<ToolInfo | undefined> {
     if (own.some((tool) => tool.name === name)) return undefined;
     const { namespace, id } = session.key;
-    const info = await this.registry.find(namespace, id, name);
+    const info = await readable(this.registry.find(namespace, id, name));
     const isDeclared = session.info.options?.tools?.some((tool) => tool.name === name) ?? false;
     return isDeclared && info?.sessionId === "" ? undefined : info;
+  }
+}
+
+/** What the store says stays inside. */
+async function readable<T>(read: Promise<T>): Promise<T> {
+  try {
+    return await read;
+  } catch {
+    throw new EngineError("STORAGE_UNAVAILABLE", "The registered tools cannot be read: the store failed.");
   }
 }
