@@ -156,7 +156,7 @@ async function log(
   const answered = session.fold.messages.find((one) => one.role === "tool" && one.toolCallId === toolCallId);
   const writer = await session.write();
   if (port && session.active?.port !== port) return "again";
-  const event = toolResultEvent(toolCallId, result);
+  const event = toolResultEvent(session.fold.messages, toolCallId, result);
   const answer = fingerprintOfCall({ content: event.content, error: result.error ?? null });
   const { reason } = result;
   const keep = (sequence: number) =>

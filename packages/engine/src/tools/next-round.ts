@@ -119,29 +119,30 @@ async function executeOne(loop: ToolLoop, { toolCallId, tool }: HostedCall): Pro
   const { session, run, execution, tools } = loop;
   const { namespace, sessionId, runId } = run.info;
   const made = session.fold.toolCall(toolCallId);
-  const args = callArguments(made?.call.function.arguments ?? "");
+  const args = callArguments(execution.calls.argsOf(toolCallId));
   const call = { namespace, sessionId, runId, toolCallId, toolName: tool.tool.name };
   const result = args.problems
     ? invalidArguments(args.problems)
     : await runTool(tool, { ...call, arguments: args.value }, tools, run.controller.signal);
   // A client may have answered meanwhile, or the run may be over.
   if (!execution.calls.isOpen(toolCallId) || run.controller.signal.aborted) return;
-  inject(execution, toolCallId, result, made?.subagentRunId);
+  inject(loop, toolCallId, result, made?.subagentRunId);
 }
 
 /** A result that cannot be kept is a failure like any other. */
 function inject(
-  execution: RoundRun,
+  { session, execution }: ToolLoop,
   toolCallId: string,
   result: ToolResult,
   subagentRunId: string | undefined,
 ): void {
+  const { messages } = session.fold;
   try {
-    execution.inject([toolResultEvent(toolCallId, result, subagentRunId)]);
+    execution.inject([toolResultEvent(messages, toolCallId, result, subagentRunId)]);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     const failed = { content: "", error: `The result cannot be kept: ${error.message}` };
-    execution.inject([toolResultEvent(toolCallId, failed, subagentRunId)]);
+    execution.inject([toolResultEvent(messages, toolCallId, failed, subagentRunId)]);
   }
   execution.calls.markFresh(toolCallId);
 }

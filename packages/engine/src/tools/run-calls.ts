@@ -3,6 +3,8 @@ import type { AguiEvent } from "@dragoman/agui";
 /** A call of the run. */
 interface KnownCall {
   readonly name: string;
+  /** As the agent wrote them in this run: an agent may use an id again, and then histories have both together. */
+  args: string;
   /** Who answered: nobody yet, the agent or others before it was called again, or others so that it goes on. */
   answer: "none" | "known" | "fresh";
 }
@@ -15,8 +17,12 @@ export class RunCalls {
   /** Takes an event that is written; `isOwn` if it is the agent's. */
   push(event: AguiEvent, isOwn: boolean): void {
     if (event.type === "TOOL_CALL_START" && isOwn) {
-      if (!this.#calls.has(event.toolCallId))
-        this.#calls.set(event.toolCallId, { name: event.toolCallName, answer: "none" });
+      // A call that has no result may be continued; after that its id names another one.
+      if (this.isOpen(event.toolCallId)) return;
+      this.#calls.set(event.toolCallId, { name: event.toolCallName, args: "", answer: "none" });
+    } else if (event.type === "TOOL_CALL_ARGS" && isOwn) {
+      const call = this.#calls.get(event.toolCallId);
+      if (call) call.args += event.delta;
     } else if (event.type === "TOOL_CALL_RESULT") {
       const call = this.#calls.get(event.toolCallId);
       if (call) call.answer = "known";
@@ -33,6 +39,11 @@ export class RunCalls {
   /** Whether the agent made this call in this run. */
   has(toolCallId: string): boolean {
     return this.#calls.has(toolCallId);
+  }
+
+  /** The arguments of a call as the agent wrote them. */
+  argsOf(toolCallId: string): string {
+    return this.#calls.get(toolCallId)?.args ?? "";
   }
 
   /** Whether a call has no result yet. */

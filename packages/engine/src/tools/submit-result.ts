@@ -59,14 +59,16 @@ export async function submitResult(
   const before = await findCall(core, session, toolCallId);
   const known = session.fold.toolCall(toolCallId);
   const outcome = { content, ...(error !== undefined && { error }) };
-  const event = toolResultEvent(toolCallId, outcome, known?.subagentRunId);
+  const event = toolResultEvent(session.fold.messages, toolCallId, outcome, known?.subagentRunId);
   const answer = fingerprintOfCall({ content: event.content, error: error ?? null });
-  if (before?.answer !== undefined) {
+  // An agent may use an id again: then earlier answers are those of another call.
+  const isOpen = port?.calls.isOpen(toolCallId) ?? false;
+  if (before?.answer !== undefined && !isOpen) {
     if (before.answer !== answer) throw alreadyAnswered(session, toolCallId);
     return { runId: before.runId, sequence: before.sequence };
   }
   const answered = session.fold.messages.find((one) => one.role === "tool" && one.toolCallId === toolCallId);
-  if (answered) {
+  if (answered && !isOpen) {
     if (answered.content !== event.content) throw alreadyAnswered(session, toolCallId);
     return { runId: "", sequence: 0 };
   }

@@ -205,6 +205,44 @@ describe("a registered tool", () => {
   });
 });
 
+describe("an agent that uses ids of calls again", () => {
+  /** Calls `add` in each of its first `rounds` calls in a run, always under the same id. */
+  const careless = (rounds: number, name = "add") => {
+    let count = 0;
+    return agentOf(async function* ({ threadId, runId }) {
+      if (count++ % (rounds + 1) < rounds) {
+        yield { type: "TOOL_CALL_START", toolCallId: "call_0", toolCallName: name };
+        yield { type: "TOOL_CALL_ARGS", toolCallId: "call_0", delta: JSON.stringify({ a: count, b: 0 }) };
+        yield { type: "TOOL_CALL_END", toolCallId: "call_0" };
+      }
+      yield { type: "RUN_FINISHED", threadId, runId };
+    });
+  };
+
+  it("gets a result for each of them, in one run and in the next", async () => {
+    const { engine } = await open(careless(2), { functions: [add] });
+    const first = await runToEnd(engine, input("r", [user("u")]));
+    expect(results(first).map(([, content]) => content)).toEqual(["1", "2"]);
+    const second = await runToEnd(engine, input("r2", [user("v")]), { history: "append" });
+    expect(results(second).map(([, content]) => content)).toEqual(["4", "5"]);
+    const ids = (await engine.messages(key)).messages.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it("gets those of clients too", async () => {
+    const { engine } = await open(careless(1, "scan"));
+    await engine.tools.register(all, [toolOf("scan", "client")], false);
+    for (const runId of ["r", "r2"]) {
+      const { attachment } = await engine.start(request(input(runId, [user(runId)])), attach());
+      const reading = readAll(attachment);
+      const answer = { toolCallId: "call_0", content: `for ${runId}` };
+      while ((await engine.tools.submit(key, answer).catch(() => undefined))?.runId !== runId)
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      expect(results(await reading)).toEqual([["call_0", `for ${runId}`]]);
+    }
+  });
+});
+
 describe("a tool that fails", () => {
   const failing: Record<string, ToolExecutor> = {
     throws: { execute: async () => Promise.reject(new Error("no luck")) },

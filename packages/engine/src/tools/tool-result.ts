@@ -1,4 +1,4 @@
-import type { ToolCallResultEvent } from "@dragoman/agui";
+import type { Message, ToolCallResultEvent } from "@dragoman/agui";
 import type { ToolOutcome } from "./tool.ts";
 
 /** The key of a result's metadata that tells programs why a tool failed: AG-UI has no field for it in the event. */
@@ -9,19 +9,26 @@ type SaidOutcome = Pick<ToolOutcome, "content" | "error">;
 
 /** The result of a call as an event. A failure is in the text, for the agent, and in the metadata, for programs. */
 export function toolResultEvent(
+  history: readonly Message[],
   toolCallId: string,
   outcome: SaidOutcome,
   subagentRunId?: string,
 ): ToolCallResultEvent {
   return {
     type: "TOOL_CALL_RESULT",
-    messageId: `${toolCallId}:result`,
+    messageId: resultMessageId(history, toolCallId),
     toolCallId,
     role: "tool",
     content: textOf(outcome),
     ...(subagentRunId !== undefined && { subagentRunId }),
     ...(outcome.error !== undefined && { metadata: { [toolErrorKey]: outcome.error.toWellFormed() } }),
   };
+}
+
+/** An agent may use the id of a call again, but messages have one each. */
+function resultMessageId(history: readonly Message[], toolCallId: string): string {
+  const before = history.filter((one) => one.role === "tool" && one.toolCallId === toolCallId).length;
+  return before === 0 ? `${toolCallId}:result` : `${toolCallId}:result:${before + 1}`;
 }
 
 /** How many bytes a result takes. */
