@@ -11,6 +11,8 @@ export interface OutsideChange {
   readonly runId: string;
   readonly origin: ChangeOrigin;
   readonly events: readonly AguiEvent[];
+  /** Whether it leaves no interrupt open. Default false: those that are open are told again at its end. */
+  readonly closesInterrupts?: boolean;
   /** What else is written in the same append. */
   readonly records?: readonly Uint8Array[];
   readonly catalog?: readonly CatalogChange[];
@@ -29,6 +31,8 @@ export async function appendChange(
   changes: Partial<SessionInfo> = {},
 ): Promise<void> {
   const { runId, origin, events, records = [], catalog = [] } = change;
+  const terminal = endOf(session, change);
+  encodeWithin(terminal, session.limits.eventMaxBytes, "the end of the change");
   const encoded = events.map((event) => encodeWithin(event, session.limits.eventMaxBytes, "the change"));
   const threadId = session.sessionId;
   const metadata = originMetadata(origin);
@@ -41,7 +45,7 @@ export async function appendChange(
     metadata,
   });
   for (const [index, event] of events.entries()) writer.push(event, encoded[index]);
-  const lastSequence = writer.push({ type: "RUN_FINISHED", threadId, runId });
+  const lastSequence = writer.push(terminal);
   const info: RunInfo = {
     namespace: session.key.namespace,
     sessionId: threadId,
@@ -62,4 +66,11 @@ export async function appendChange(
   writer.add(records, [...session.entriesFor(info, changes), ...catalog, ...checkpoint]);
   await session.flush();
   session.hub.run(info);
+}
+
+/** Clients know what waits from the last run's end, so the end of a change says it again. */
+function endOf(session: Session, { runId, closesInterrupts = false }: OutsideChange): AguiEvent {
+  const interrupts = closesInterrupts ? [] : session.openInterrupts.map(({ interrupt }) => interrupt);
+  const end = { type: "RUN_FINISHED", threadId: session.sessionId, runId } as const;
+  return interrupts.length > 0 ? { ...end, outcome: { type: "interrupt", interrupts } } : end;
 }

@@ -47,7 +47,7 @@ async function appendEmptied(core: EngineCore, session: Session): Promise<void> 
   const catalog = session.interruptEntries(decisions.infos);
   const writer = await session.write();
   writer.add(decisions.records, catalog);
-  const change = { runId: newId(), origin: "session", events } as const;
+  const change = { runId: newId(), origin: "session", events, closesInterrupts: true } as const;
   await appendChange(session, change, core.created(), { messageCount: 0 });
   applyDecisions(session, decisions);
 }

@@ -81,6 +81,7 @@ async function say(
   const change = {
     runId: newId(),
     origin: "session" as const,
+    closesInterrupts: true,
     events: [...snapshot, announcement(over, closing)],
     records: decisions.records,
     catalog: session.interruptEntries(decisions.infos),

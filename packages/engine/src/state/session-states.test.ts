@@ -266,3 +266,22 @@ test("a change that cannot be kept does no harm to the run", async () => {
   agent.release();
   expect(types(await readAll(attachment)).at(-1)).toBe("RUN_FINISHED");
 });
+
+test("a change while people are asked says again what waits, so that a client that comes later knows it", async () => {
+  const interrupt = { id: "i", reason: "question", message: "Sure?" };
+  const agent = agentOf(async function* ({ threadId, runId }): AsyncGenerator<AgentOutput> {
+    yield { type: "RUN_FINISHED", threadId, runId, outcome: { type: "interrupt", interrupts: [interrupt] } };
+  });
+  const { engine } = await engineWith(agent);
+  await runToEnd(engine, input("r1"));
+  await engine.states.update(key, { change: merge({ a: 1 }) });
+  const seen = await readAll(await engine.observeSession(key, attach({ mode: "snapshot" }), false));
+  expect(seen.at(-1)?.event).toMatchObject({
+    type: "RUN_FINISHED",
+    outcome: { type: "interrupt", interrupts: [interrupt] },
+  });
+  expect((await engine.getSession(key)).openInterrupts.map(({ runId }) => runId)).toEqual(["r1"]);
+  await engine.endSession(key);
+  const after = await readAll(await engine.observeSession(key, attach({ mode: "snapshot" }), false));
+  expect(after.at(-1)?.event).not.toHaveProperty("outcome");
+});
