@@ -80,3 +80,19 @@ test("what is handed on counts as taken when that is told, and fills the room un
   reader.taken(first.value);
   expect(taken).toEqual(["b"]);
 });
+
+test("whoever begins to read is the only reader from then on", async () => {
+  const inputs = new LiveInputs();
+  const first = inputs[Symbol.asyncIterator]();
+  const waiting = first.next();
+  const second = inputs[Symbol.asyncIterator]();
+  expect((await waiting).done).toBe(true);
+  await first.return?.();
+  expect(inputs.push(say("a"))).toBe(true);
+  expect((await first.next()).done).toBe(true);
+  expect((await second.next()).value).toEqual(say("a"));
+  const last = second.next();
+  await second.return?.();
+  expect((await last).done).toBe(true);
+  expect(inputs.push(say("b"))).toBe(false);
+});

@@ -59,6 +59,7 @@ export class LiveInputs implements LiveInputSource {
   #waiting: Waiting[] = [];
   #wake: (() => void) | undefined;
   #isRead = false;
+  #readerNumber = 0;
   #isEnded = false;
 
   constructor({ waitingMax = 256, waitsForReader = false }: LiveInputsOptions = {}) {
@@ -111,11 +112,16 @@ export class LiveInputs implements LiveInputSource {
     return Object.assign(reader, { taken });
   }
 
+  /** A run may call its agent more than once: whoever begins to read is the only reader from then on. */
   #read(onNext: (waiting: Waiting) => void): AsyncIterator<LiveInput> {
     this.#isRead = true;
+    this.#readerNumber += 1;
+    const own = this.#readerNumber;
+    this.#kick();
     return {
       next: async () => {
         for (;;) {
+          if (own !== this.#readerNumber) return { done: true, value: undefined };
           const next = this.#waiting.shift();
           if (next) {
             onNext(next);
@@ -128,7 +134,11 @@ export class LiveInputs implements LiveInputSource {
         }
       },
       return: async () => {
-        this.#isRead = false;
+        if (own === this.#readerNumber) {
+          this.#isRead = false;
+          this.#readerNumber += 1;
+          this.#kick();
+        }
         return { done: true, value: undefined };
       },
     };

@@ -256,6 +256,19 @@ test("a reset cancels what runs and waits, and empties what readers hold; what w
   expect(await whole(engine)).toHaveLength(seen.length);
 });
 
+test("what is told counts towards the length of the history", async () => {
+  const { engine } = await engineWith(liveAgent(), { limits: { historyMessagesMax: 3 } });
+  await engine.chats.say(key, steered("m1"));
+  await waitUntil(async () => (await textsOf(engine)).length === 2, "the first answer");
+  await engine.chats.say(key, steered("m2"));
+  await waitUntil(async () => (await textsOf(engine)).length === 4, "the second answer");
+  await expect(engine.chats.say(key, steered("m3"))).rejects.toMatchObject({
+    reason: "LIMIT_REACHED",
+    metadata: { limit: "historyMessagesMax" },
+  });
+  await engine.chats.reset(key);
+});
+
 test("a run that is read in a chat is not cancelled for another one", async () => {
   const agent = heldAgent();
   const { engine } = await engineWith(agent);
