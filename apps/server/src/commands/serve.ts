@@ -43,7 +43,7 @@ export function addServe(program: Command): void {
     .option("--session-idle-timeout <time>", "and how long without an event, such as 12h")
     .option(
       "--retention <time>",
-      "how long sessions are kept after their end, such as 90d (default for ever)",
+      "how long sessions and batches are kept after their end, such as 90d (default for ever)",
     )
     .option("--sessions-max <n>", "sessions that may be active at once (default 1000000)")
     .option("--test-agents", "also serve the agents `script` and `script-unverified`, for tests")

@@ -72,7 +72,8 @@ export async function startProgram(
       sessionDefaults: config.sessions,
       limits: { ...(config.sessionsMax !== undefined && { sessionsMax: config.sessionsMax }) },
     });
-    const batches = new Batches({ engine, agents: directory, catalog, onError });
+    const { retentionMs } = config.sessions;
+    const batches = new Batches({ engine, agents: directory, catalog, retentionMs, onError });
     void batches.recover(); // reports its errors itself, and keeps nothing else waiting
     const wires = config.rpcEnabled
       ? ["grpc", "grpc-web", "connect", "sse", "ag-ui-binary"]

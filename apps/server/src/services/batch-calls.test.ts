@@ -232,3 +232,17 @@ test("a page ends before its contents get too long for a client", async () => {
   expect(count).toBe(4);
   expect(pages).toBeGreaterThan(1);
 });
+
+test("a batch that has ended is gone when the retention of the server is over", async () => {
+  await using brief = await startTestServer({ retention: "1s" });
+  const own = openWires(brief.url);
+  try {
+    const { batches } = servicesOver(own.transport("gRPC"));
+    await readBatch(batches.batchRunAgent({ batchId: "brief", items: [sayItem("x")] }));
+    await waitUntil(async () => (await batches.listBatches({})).batches.length === 0, "the removal");
+    const gone = { code: Code.NotFound, reason: "BATCH_NOT_FOUND" };
+    expect(await refusedCall(batches.getBatch({ batchId: "brief" }))).toMatchObject(gone);
+  } finally {
+    own.close();
+  }
+});

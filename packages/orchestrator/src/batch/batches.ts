@@ -10,7 +10,7 @@ import {
 } from "@dragoman/engine";
 import type { Catalog, CatalogEntry } from "@dragoman/event-log";
 import { Batch } from "./batch.ts";
-import { asking, type BatchContext, refusedByStore, shuttingDown } from "./context.ts";
+import { asking, type BatchContext, batchNotFound, refusedByStore, shuttingDown } from "./context.ts";
 import {
   type BatchInfo,
   type BatchState,
@@ -22,8 +22,10 @@ import {
 } from "./entries.ts";
 import { type ItemFeed, liveFeed, loadItem, loadItems, storedFeed } from "./feed.ts";
 import { batchFingerprint } from "./item-ids.ts";
+import { itemToken, readItemToken } from "./item-token.ts";
 import { type BatchLimits, completeBatchLimits } from "./limits.ts";
 import { BatchMaker, type NewBatch } from "./make-batch.ts";
+import { BatchRemoval } from "./removal.ts";
 import { type BatchStreamItem, streamBatch } from "./stream.ts";
 
 export interface BatchesOptions {
@@ -32,6 +34,8 @@ export interface BatchesOptions {
   /** The catalog of the engine's store. */
   readonly catalog: Catalog;
   readonly limits?: Partial<BatchLimits>;
+  /** How long batches are kept after their end, in milliseconds. Default for ever. */
+  readonly retentionMs?: number | undefined;
   /** The clock, in milliseconds since 1970. Default Date.now. */
   readonly now?: () => number;
   /** Takes what nobody waits for, such as a batch that cannot be recovered. */
@@ -70,6 +74,7 @@ const recoveryPageLength = 1_000;
 export class Batches {
   readonly #context: BatchContext;
   readonly #maker: BatchMaker;
+  readonly #removal: BatchRemoval;
   readonly #live = new Map<string, Batch>();
   readonly #closing = new AbortController();
   readonly #closed = new AbortController();
@@ -88,11 +93,13 @@ export class Batches {
       closed: this.#closed.signal,
     };
     this.#maker = new BatchMaker(this.#context);
+    this.#removal = new BatchRemoval(this.#context, options.retentionMs);
   }
 
   /** Goes on with every batch that had not ended when its server did. Resolves when all of them are known. */
   recover(): Promise<void> {
     this.#recovered = this.#recover().catch(this.#context.onError);
+    this.#removal.start();
     return this.#recovered;
   }
 
@@ -135,7 +142,9 @@ export class Batches {
     const items: ItemInfo[] = [];
     for (let length = 0; items.length < size && length < pageContentMax; ) {
       const next = first + items.length;
-      for (const stored of await loadItems(this.#context.catalog, batch, next, size - items.length)) {
+      const page = await loadItems(this.#context.catalog, batch, next, size - items.length);
+      if (page.length === 0) throw batchNotFound(batchId);
+      for (const stored of page) {
         const item = await this.#current(live, stored);
         length += item.content?.length ?? 0;
         if (length >= pageContentMax && items.length > 0) break;
@@ -175,7 +184,7 @@ export class Batches {
     this.beginNoMore();
     const settled = Promise.all([...this.#live.values()].map((batch) => batch.settled));
     const timer = setTimeout(() => this.#closed.abort(), graceMs);
-    await Promise.allSettled([this.#recovered, this.#making, settled]);
+    await Promise.allSettled([this.#recovered, this.#making, settled, this.#removal.idle()]);
     clearTimeout(timer);
     this.#closed.abort();
   }
@@ -203,7 +212,9 @@ export class Batches {
     this.#live.set(name, batch);
     batch.start();
     void batch.settled.then(() => {
-      if (!batch.isSuspended) this.#live.delete(name);
+      if (batch.isSuspended) return;
+      this.#live.delete(name);
+      this.#removal.onEnded(batch.info);
     });
   }
 
@@ -251,9 +262,7 @@ export class Batches {
     const info = await this.#lookUp(namespace, batchId);
     const live = this.#live.get(nameOf(namespace, batchId));
     if (live) return live;
-    if (!info) {
-      throw new EngineError("BATCH_NOT_FOUND", `there is no batch ${quote(batchId)}`, { batch_id: batchId });
-    }
+    if (!info) throw batchNotFound(batchId);
     if (info.state !== "running") return info;
     const ended = await this.#lookUp(namespace, batchId);
     if (ended && ended.state !== "running") return ended;
@@ -285,16 +294,4 @@ export class Batches {
 
 function nameOf(namespace: string, batchId: string): string {
   return JSON.stringify([namespace, batchId]);
-}
-
-/** Items are in their order: the index of the next one is the place. */
-function itemToken(index: number): string {
-  return `item.${index}`;
-}
-
-function readItemToken(token: string): number {
-  if (token === "") return 0;
-  const index = /^item\.([1-9]\d{0,8})$/.exec(token)?.[1];
-  if (index === undefined) throw invalidPageToken();
-  return Number(index);
 }

@@ -1,4 +1,4 @@
-import { type AgentSource, type Engine, EngineError } from "@dragoman/engine";
+import { type AgentSource, type Engine, EngineError, quote } from "@dragoman/engine";
 import {
   type Catalog,
   type CatalogChange,
@@ -99,6 +99,11 @@ export function refusedByStore(error: unknown): unknown {
   }
   if (error instanceof StoreClosedError) return shuttingDown();
   return error;
+}
+
+/** The error for a batch that does not exist, or not any more. */
+export function batchNotFound(batchId: string): EngineError {
+  return new EngineError("BATCH_NOT_FOUND", `there is no batch ${quote(batchId)}`, { batch_id: batchId });
 }
 
 /** The error for what would begin while the server stops. */

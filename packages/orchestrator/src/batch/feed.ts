@@ -1,5 +1,6 @@
 import type { Catalog } from "@dragoman/event-log";
 import type { Batch } from "./batch.ts";
+import { batchNotFound } from "./context.ts";
 import { type BatchInfo, type ItemInfo, isEnded, itemPlace, kinds, readItem } from "./entries.ts";
 
 /** What became of the items of a batch, for one reader at its own pace. */
@@ -24,7 +25,8 @@ export interface ItemFeed {
 export async function loadItem(catalog: Catalog, batch: BatchInfo, index: number): Promise<ItemInfo> {
   const { namespace, parent, id } = itemPlace(batch.namespace, batch.batchId, index);
   const entry = await catalog.get({ namespace, kind: kinds.item, parent, id });
-  if (!entry) throw new Error(`item ${index} of batch ${batch.batchId} is not there`);
+  // All of a batch is removed at once.
+  if (!entry) throw batchNotFound(batch.batchId);
   return readItem(entry);
 }
 
@@ -105,7 +107,7 @@ export function storedFeed(catalog: Catalog, batch: BatchInfo): ItemFeed {
     async next() {
       if (page.length === 0 && first < batch.itemCount) {
         page = await loadItems(catalog, batch, first, pageLength);
-        if (page.length === 0) throw new Error(`item ${first} of batch ${batch.batchId} is not there`);
+        if (page.length === 0) throw batchNotFound(batch.batchId);
         first += page.length;
       }
       const item = page.shift();

@@ -73,19 +73,20 @@ interface ServerOptions {
   readonly limits?: Partial<BatchLimits>;
   readonly engineLimits?: Partial<EngineLimits>;
   readonly now?: () => number;
+  readonly retentionMs?: number;
 }
 
 /** A server without a network: an engine with its batches. */
 export async function openServer(
   store: Store,
   agent: Agent,
-  { limits = {}, engineLimits = {}, now = Date.now }: ServerOptions = {},
+  { limits = {}, engineLimits = {}, now = Date.now, retentionMs }: ServerOptions = {},
 ) {
   const agents = { find: (agentId: string) => (agentId === "absent" ? undefined : { agentId: "a", agent }) };
   const errors: unknown[] = [];
   const onError = (error: unknown) => errors.push(error);
   const engine = await openEngine({ store, agents, onError, limits: engineLimits });
-  const batches = new Batches({ engine, agents, catalog: store.catalog, limits, now, onError });
+  const batches = new Batches({ engine, agents, catalog: store.catalog, limits, now, retentionMs, onError });
   await batches.recover();
   return { engine, batches, errors };
 }
