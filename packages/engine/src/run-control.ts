@@ -1,10 +1,9 @@
-import { createHash } from "node:crypto";
 import type { Agent } from "@dragoman/agent";
 import type { Catalog } from "@dragoman/event-log";
 import { ActiveRun, type DisconnectPolicy } from "./active-run.ts";
 import type { Created } from "./creation.ts";
 import type { RunInfo } from "./entries.ts";
-import { EngineError, limitReached, quote, shuttingDown } from "./errors.ts";
+import { EngineError, limitReached, shuttingDown } from "./errors.ts";
 import type { ExecuteContext } from "./execute-context.ts";
 import { executeRun } from "./execute-run.ts";
 import { fingerprintOf } from "./fingerprint.ts";
@@ -12,7 +11,9 @@ import { finishRun } from "./finish-run.ts";
 import { applyDecisions, decisionsOfRun, nothingDecided } from "./interrupts/decisions.ts";
 import { markDispatched } from "./interrupts/dispatch.ts";
 import type { EngineLimits } from "./limits.ts";
+import { followUpOf, newRunInfo } from "./new-run.ts";
 import { encodeRecord } from "./records.ts";
+import { agentNotFound, cameBack, runExists } from "./run-refusals.ts";
 import type { Session } from "./session.ts";
 import {
   type BegunRun,
@@ -94,11 +95,8 @@ export class RunControl {
   async #start(session: Session, request: RunRequest, fingerprint: string, agent: Agent): Promise<ActiveRun> {
     const queue = await this.#makeRoom(session, request);
     if (this.#isStopping) throw shuttingDown();
-    const run = this.newRun(
-      session,
-      newRun(session, request, fingerprint, agent, this.#options.created()),
-      request.disconnect,
-    );
+    const info = newRunInfo(session, request, fingerprint, agent, this.#options.created());
+    const run = this.newRun(session, info, request.disconnect);
     if (queue) await this.#enqueue(session, run, request, agent);
     else await this.#begin(session, run, request, agent);
     return run;
@@ -141,23 +139,13 @@ export class RunControl {
    * Puts a run in the queue, before all others, that answers what was said to an agent and never taken by it.
    * Called before its run ends, so that the session is not idle between the two. Never rejects.
    */
-  async #followUp(session: Session, run: ActiveRun, request: RunRequest, agent: Agent): Promise<void> {
+  async #followUp(session: Session, request: RunRequest, agent: Agent): Promise<void> {
     if (session.info.state !== "active") return;
-    const { tools, context, forwardedProps } = request.input;
-    const input = {
-      threadId: request.input.threadId,
-      runId: followUpRunId(run.info.runId),
-      messages: [],
-      ...(tools && { tools }),
-      ...(context && { context }),
-      ...(forwardedProps !== undefined && { forwardedProps }),
-    };
-    const { namespace, agentId } = request;
-    const disconnect = { action: "continue", graceMs: 0 } as const;
-    const next: RunRequest = { namespace, agentId, input, ifActive: "queue", disconnect };
+    const next = followUpOf(request);
     const created = this.#options.created();
-    const info = newRun(session, next, fingerprintOf(agentId, input), agent, created);
-    const waiting = this.newRun(session, info, disconnect);
+    const fingerprint = fingerprintOf(next.agentId, next.input);
+    const info = newRunInfo(session, next, fingerprint, agent, created);
+    const waiting = this.newRun(session, info, next.disconnect);
     try {
       await this.#writeQueued(session, waiting, next);
     } catch (error) {
@@ -286,7 +274,7 @@ export class RunControl {
         await executeRun(session, run, agent, begun.agentInput, begun.events, {
           ...context,
           ownTools: request.input.tools ?? [],
-          onUnheard: () => this.#followUp(session, run, request, agent),
+          onUnheard: () => this.#followUp(session, request, agent),
         });
       }
     } catch (error) {
@@ -352,58 +340,4 @@ export class RunControl {
     const { limits, now, closed, tools, runContext } = this.#options;
     return { limits, now, closed, tools, runContext };
   }
-}
-
-function newRun(
-  session: Session,
-  request: RunRequest,
-  fingerprint: string,
-  agent: Agent,
-  created: Created,
-): RunInfo {
-  const { input, agentId } = request;
-  return {
-    namespace: session.key.namespace,
-    sessionId: session.sessionId,
-    runId: input.runId,
-    agentId,
-    ...created,
-    state: "running",
-    fingerprint,
-    inputRecord: 0,
-    firstSequence: 0,
-    lastSequence: 0,
-    origin: request.origin ?? "agent",
-    warningCount: 0,
-    droppedEventCount: 0,
-    ...(input.parentRunId !== undefined && { parentRunId: input.parentRunId }),
-    ...(agent.unverified && { unverified: true }),
-    ...(request.decidesAtOnce && { isUnattended: true }),
-    ...(request.hops && { hops: request.hops }),
-  };
-}
-
-/** The id of the run that answers what the agent of a run did not take. */
-function followUpRunId(runId: string): string {
-  return `follow-up-${createHash("sha256").update(runId).digest("hex").slice(0, 32)}`;
-}
-
-/** The error for an agent that is not there. */
-export function agentNotFound(agentId: string): EngineError {
-  const message = agentId === "" ? "there is no default agent" : `there is no agent ${quote(agentId)}`;
-  return new EngineError("AGENT_NOT_FOUND", message, { agent_id: agentId });
-}
-
-/** The error for a run that its own agent sent back here: joined, it would wait for itself. */
-function cameBack({ sessionId }: Session, runId: string): EngineError {
-  const message = `the run ${quote(runId)} of the session ${quote(sessionId)} came back to the server that it is active on: its agent is behind itself`;
-  return new EngineError("LIMIT_REACHED", message, { limit: "hopsMax", value: "0" });
-}
-
-function runExists(session: Session, runId: string): EngineError {
-  return new EngineError(
-    "RUN_EXISTS",
-    `the session ${quote(session.sessionId)} has a run ${quote(runId)} with another input: choose a new run id`,
-    { session_id: session.sessionId, run_id: runId },
-  );
 }

@@ -4,7 +4,7 @@ import { type Attachment, type AttachOptions, attachToSession } from "../attachm
 import { appendChange } from "../change.ts";
 import { type EngineCore, newSession } from "../core.ts";
 import { newId } from "../new-id.ts";
-import { agentNotFound } from "../run-control.ts";
+import { agentNotFound } from "../run-refusals.ts";
 import type { Session } from "../session.ts";
 import { withPort } from "../with-port.ts";
 import { type ChatStatus, chatStatusOf } from "./chat-status.ts";

@@ -5,7 +5,7 @@ import type { EngineCore } from "../core.ts";
 import { encodeWithin } from "../encode-within.ts";
 import type { InterruptInfo } from "../entries.ts";
 import { EngineError, quote, runNotFound } from "../errors.ts";
-import { agentNotFound } from "../run-control.ts";
+import { agentNotFound } from "../run-refusals.ts";
 import type { Session } from "../session.ts";
 import { checkAnswer, isExpired, sameAnswer } from "./check-answer.ts";
 import { applyDecisions, decisionsOf } from "./decisions.ts";
