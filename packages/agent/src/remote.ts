@@ -90,7 +90,7 @@ export function remoteAgent(options: RemoteAgentOptions): RemoteAgent {
       return { description, capabilities: capabilities ? capabilitiesFromMessage(capabilities) : {} };
     } catch (error) {
       if (isUnimplemented(error)) return undefined;
-      throw translate(error, options);
+      throw translate(error, options, "cannot be used");
     }
   }
   return {
@@ -128,7 +128,7 @@ export function remoteAgent(options: RemoteAgentOptions): RemoteAgent {
       try {
         why = await whyNotServing(client, signal);
       } catch (error) {
-        throw translate(error, options);
+        throw translate(error, options, "cannot be used");
       }
       if (why !== undefined) throw new AgentUnavailableError(`${target} takes no runs: ${why}`);
     },
@@ -162,7 +162,11 @@ function withErrors(
 }
 
 /** Says what went wrong with the service, in words for the reader of a RUN_ERROR. */
-function translate(error: unknown, { target, agentId }: RemoteAgentOptions): unknown {
+function translate(
+  error: unknown,
+  { target, agentId }: RemoteAgentOptions,
+  refusal = "refused the run",
+): unknown {
   if (!(error instanceof ConnectError)) return error;
   const { rawMessage, code } = error;
   const options = { cause: error };
@@ -189,7 +193,7 @@ function translate(error: unknown, { target, agentId }: RemoteAgentOptions): unk
     default:
       return new AgentError(
         reason ?? runErrorCodes.agentError,
-        `The agent${which} at ${target} refused the run: ${rawMessage}`,
+        `The agent${which} at ${target} ${refusal}: ${rawMessage}`,
         options,
       );
   }
