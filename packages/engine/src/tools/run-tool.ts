@@ -113,9 +113,18 @@ function failure(reason: NonNullable<ToolResult["reason"]>, error: string): Tool
 }
 
 function messageOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : typeof error === "string" ? error : "";
-  const text = message === "" ? "The tool failed without a message." : message;
+  const text = textOf(error) || "The tool failed without a message.";
   return text.length > 4096 ? `${text.slice(0, 4096)}…` : text;
+}
+
+/** Tools throw all kinds of things, some of which throw again when they are looked at. */
+function textOf(error: unknown): string {
+  try {
+    const message: unknown = error instanceof Error ? error.message : error;
+    return typeof message === "string" ? message : "";
+  } catch {
+    return "";
+  }
 }
 
 /** What does not listen to its signal is not waited for. */
