@@ -1,5 +1,5 @@
 import type { Agent } from "@dragoman/agent";
-import { type AguiEvent, decodeEvent, EventBatch, readFrames } from "@dragoman/agui";
+import { type AguiEvent, decodeEvent, EventBatch, type Message, readFrames } from "@dragoman/agui";
 import type { ActiveRun } from "../active-run.ts";
 import { appendChange } from "../change.ts";
 import type { EngineCore } from "../core.ts";
@@ -96,6 +96,13 @@ function resultOf(event: AguiEvent, { reason }: CallRecord): ToolResult | undefi
   return { content: event.content, error, reason: reason ?? "TOOL_FAILED" };
 }
 
+/** What a client answered; one in parts is none of ours. */
+function resultOfMessage({ content, metadata }: Message, otherwise: ToolResult): ToolResult {
+  if (typeof content !== "string") return otherwise;
+  const error = metadata?.[toolErrorKey];
+  return typeof error === "string" ? { content, error, reason: "TOOL_FAILED" } : { content };
+}
+
 async function begin(
   core: EngineCore,
   session: Session,
@@ -161,8 +168,9 @@ async function log(
   const { reason } = result;
   const keep = (sequence: number) =>
     callChange(core, session, { toolCallId, request, answer, runId, sequence, ...(reason && { reason }) });
+  if (answered) return resultOfMessage(answered, result);
   // A session that was ended takes nothing any more.
-  if (answered || session.info.state !== "active") return result;
+  if (session.info.state !== "active") return result;
   if (port) {
     writer.add([], [keep(port.inject([event]))]);
     await session.flush();
