@@ -56,7 +56,7 @@ export function createAguiService(options: CompleteOptions): ServiceImpl<typeof 
     getServiceInfo: (request, context) => getServiceInfo(request, context, options),
     validateInput: (request) => ({ problems: problemsOf(request, options) }),
     healthCheck: () => ({
-      status: Status.SERVING,
+      status: options.isServing() ? Status.SERVING : Status.NOT_SERVING,
       time: timestampNow(),
       diagnostics: {
         version: options.version,

@@ -2,6 +2,7 @@ export { type AgentDirectory, createAgentDirectory, type NamedAgent } from "./ag
 export { Batches, type BatchesOptions } from "./batch/batches.ts";
 export type { BatchLimits } from "./batch/limits.ts";
 export { toConnectError } from "./errors.ts";
+export type { OrchestratorOptions } from "./options.ts";
 export {
   AgentRegistry,
   type AgentRegistryOptions,
@@ -9,5 +10,4 @@ export {
   type Registration,
 } from "./registry/agent-registry.ts";
 export type { RegistryLimits } from "./registry/limits.ts";
-export type { OrchestratorOptions } from "./options.ts";
 export { createServices, type ServiceEntry } from "./services.ts";

@@ -2,8 +2,8 @@ import type { HandlerContext } from "@connectrpc/connect";
 import { createEgressPolicy, type EgressPolicy } from "@dragoman/egress";
 import type { DisconnectPolicy, Engine } from "@dragoman/engine";
 import type { AgentDirectory } from "./agent-directory.ts";
-import type { AgentRegistry } from "./registry/agent-registry.ts";
 import type { Batches } from "./batch/batches.ts";
+import type { AgentRegistry } from "./registry/agent-registry.ts";
 
 /** What the services of an orchestrator are made of. */
 export interface OrchestratorOptions {
@@ -25,6 +25,8 @@ export interface OrchestratorOptions {
   readonly egress?: EgressPolicy;
   /** The batches of the server. Without them it has no BatchService. */
   readonly batches?: Batches;
+  /** Whether runs are taken, as HealthCheck tells. Default: always. */
+  readonly isServing?: () => boolean;
   /** The namespace of a caller. Default: `default` for everybody. */
   readonly namespaceOf?: (context: HandlerContext) => string;
 }
@@ -38,6 +40,7 @@ export function completeOptions(options: OrchestratorOptions): CompleteOptions {
     onDisconnect: { action: "continue", graceMs: 10_000 },
     heartbeatMs: 15_000,
     egress: createEgressPolicy({ allowLoopback: false }),
+    isServing: () => true,
     namespaceOf: () => "default",
     registry: undefined,
     ...options,

@@ -1,4 +1,5 @@
 import { Code } from "@connectrpc/connect";
+import { HealthCheckResponse_Status } from "@dragoman/contract/agent/v1/agui_service_pb";
 import { OnDisconnect } from "@dragoman/contract/agent/v1/run_options_pb";
 import { RunState } from "@dragoman/contract/orchestrator/v1/run_pb";
 import { waitUntil } from "@dragoman/testing";
@@ -130,15 +131,18 @@ describe("a server that stops", () => {
     const all = servicesOver(wires.transport("gRPC"));
     let refusal: Promise<unknown> | undefined;
     let plain: Promise<Response> | undefined;
+    let health: Promise<unknown> | undefined;
     await readStream(start(all, "active"), (item) => {
       if (!isHeld(item)) return false;
       void server.close();
+      health = all.agui.healthCheck({});
       refusal = refusedCall(start(all, "late"));
       plain = postRun(`${server.url}/agents/script`, { threadId: "late", messages: [] });
       return false;
     });
     expect(await refusal).toMatchObject({ code: Code.Unavailable, reason: "SHUTTING_DOWN" });
     expect((await plain)?.status).toBe(503);
+    expect(await health).toMatchObject({ status: HealthCheckResponse_Status.NOT_SERVING });
     wires.close();
   });
 });

@@ -89,8 +89,9 @@ export async function startProgram(
       heartbeatMs: config.heartbeatMs,
       egress,
       batches,
+      isServing: () => server.health.serving,
     });
-    const server = createServer({
+    const server: Server = createServer({
       services,
       protocols: [createAguiHttpProtocol()],
       limits: { readMaxBytes: config.readMaxBytes },

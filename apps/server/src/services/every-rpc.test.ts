@@ -1,4 +1,10 @@
-import { create, type DescMethod, type DescService } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMethod,
+  type DescMethodStreaming,
+  type DescMethodUnary,
+  type DescService,
+} from "@bufbuild/protobuf";
 import { Code, ConnectError, createContextValues, type Transport } from "@connectrpc/connect";
 import { AgentService } from "@dragoman/contract/agent/v1/agent_service_pb";
 import { AGUIService } from "@dragoman/contract/agent/v1/agui_service_pb";
@@ -47,20 +53,23 @@ afterAll(async () => {
 const takesStream = ({ methodKind }: DescMethod) =>
   methodKind === "bidi_streaming" || methodKind === "client_streaming";
 
+const isUnary = (method: DescMethod): method is DescMethodUnary => method.methodKind === "unary";
+
 /** Sends one empty request, and waits for the answer, or for the first item of a stream. */
 async function callEmpty(transport: Transport, method: DescMethod): Promise<void> {
   const leaving = new AbortController();
   const { signal } = leaving;
   const values = createContextValues();
   const message = create(method.input);
-  if (method.methodKind === "unary") {
+  if (isUnary(method)) {
     await transport.unary(method, signal, 10_000, undefined, message, values);
     return;
   }
   async function* input() {
     yield message;
   }
-  const response = await transport.stream(method, signal, 10_000, undefined, input(), values);
+  const streaming = method as DescMethodStreaming;
+  const response = await transport.stream(streaming, signal, 10_000, undefined, input(), values);
   for await (const _ of response.message) break;
   leaving.abort();
 }
