@@ -65,6 +65,7 @@ export interface GrpcAgentClient {
  * Creates a client of AgentService over gRPC.
  *
  * @param target where the server is: "localhost:50051", or a URL
+ * @throws {TypeError} for a target that is neither, and for certificates with a URL of http
  */
 export function createGrpcAgentClient(target: string, options: GrpcAgentClientOptions = {}): GrpcAgentClient {
   const { tls, headers, deadlineMs } = options;
@@ -115,7 +116,21 @@ function dateOf(timestamp: Timestamp | undefined): Date {
   return timestamp === undefined ? new Date(0) : timestampDate(timestamp);
 }
 
+/** Names of gRPC such as "dns:///host" are not resolved: taken for a host they would be looked for in vain. */
 function urlOf(target: string, tls: TlsOptions | undefined): string {
-  if (/^https?:\/\//.test(target)) return target;
-  return `${tls === undefined ? "http" : "https"}://${target}`;
+  const isUrl = /^https?:\/\//i.test(target);
+  const text = isUrl ? target : `${tls === undefined ? "http" : "https"}://${target}`;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isBare = isUrl || !/^[a-z][a-z0-9+.-]*:(?!\d+(\/|$))/i.test(target);
+  if (!url || !isBare || `${url.username}${url.password}${url.search}${url.hash}` !== "") {
+    throw new TypeError(
+      'the target must be a host and a port such as "localhost:50051", or a URL of http or https without credentials and query',
+    );
+  }
+  if (tls !== undefined && url.protocol === "http:") {
+    throw new TypeError(
+      "the target begins with http://, so its certificates would not be used: write https://",
+    );
+  }
+  return url.href;
 }
