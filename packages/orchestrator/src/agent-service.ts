@@ -28,6 +28,7 @@ export function createAgentService(options: CompleteOptions): ServiceImpl<typeof
     runAgentLoopStream: (request, context) =>
       streamLoop(() => startLoop(request, context, options), {
         maxBytes,
+        heartbeatMs: options.heartbeatMs,
         getRun: (attachment) => getRun(attachment, context, options),
       }),
     spawnAgent: (request, context) => mapErrors(() => spawnAgent(request, context, options)),

@@ -190,6 +190,17 @@ describe("how a turn ends", () => {
     expect(await refusedCall(all.loop.runAgentLoop(request)), "the same again").toEqual(refused);
   });
 
+  test("failed, with a code that fits into no status: it still says why", async () => {
+    const runId = unique("failed");
+    const call = refusedCall(all.loop.runAgentLoop({ message: "hi", agentId: "held", runId }));
+    await held.called(runId);
+    held.emit(runId, { type: "RUN_ERROR", message: "m".repeat(10_000), code: "😀".repeat(5_000) });
+    const refused = await call;
+    expect(refused).toMatchObject({ reason: "RUN_FAILED", metadata: { run_id: runId } });
+    expect(refused.metadata.code).toMatch(/^(😀)+…$/u);
+    expect(refused.message).toContain("): mmm");
+  });
+
   test("interrupted: with the questions; another turn is interrupted by the same ones", async () => {
     const sessionId = unique("asks");
     const asked = await all.loop.runAgentLoop({ message: "delete all notes", sessionId });
@@ -277,6 +288,21 @@ describe("the stream of a turn", () => {
     const replayed = await readAll(all.loop.runAgentLoopStream({ message: "hi", agentId: "held", runId }));
     const result = replayed[3]?.event;
     expect(result?.case === "toolResult" && result.value.duration, "nobody measured it").toBeUndefined();
+  });
+
+  test("has heartbeats also while the agent does only what is left out", async () => {
+    const runId = unique("thinking");
+    const seen: string[] = [];
+    const reading = (async () => {
+      for await (const { event } of all.loop.runAgentLoopStream({ message: "hi", agentId: "held", runId }))
+        seen.push(event.case ?? "");
+    })();
+    await held.called(runId);
+    await waitUntil(() => seen.includes("sessionResolved"), "the session");
+    const thinking = setInterval(() => held.emit(runId, { type: "CUSTOM", name: "thought", value: 1 }), 20);
+    await waitUntil(() => seen.includes("heartbeat"), "a heartbeat").finally(() => clearInterval(thinking));
+    held.finish(runId);
+    await reading;
   });
 
   test("takes the times of the agent where it gives them", async () => {

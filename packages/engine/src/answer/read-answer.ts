@@ -59,15 +59,26 @@ export async function answerOf(
   };
 }
 
+/** How much of an agent's code and message an error of a call says: it has to fit into headers. */
+const codeMaxLength = 128;
+const messageMaxLength = 512;
+
 function runFailed(
   sessionId: string,
   runId: string,
   { errorCode = "", errorMessage }: Pick<RunInfo, "errorCode" | "errorMessage">,
 ): EngineError {
-  const code = errorCode === "" ? "" : ` (${errorCode})`;
+  const code = shortened(errorCode, codeMaxLength);
+  const said = shortened(errorMessage || "it ended without saying why", messageMaxLength);
   return new EngineError(
     "RUN_FAILED",
-    `the run ${quote(runId)} failed${code}: ${errorMessage || "it ended without saying why"}`,
-    { session_id: sessionId, run_id: runId, code: errorCode },
+    `the run ${quote(runId)} failed${code === "" ? "" : ` (${code})`}: ${said}`,
+    { session_id: sessionId, run_id: runId, code },
   );
+}
+
+function shortened(text: string, maxLength: number): string {
+  if (text.length <= maxLength) return text;
+  // Half of a surrogate pair has no UTF-8 form.
+  return `${text.slice(0, maxLength).replace(/[\ud800-\udbff]$/, "")}…`;
 }

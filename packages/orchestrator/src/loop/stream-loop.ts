@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { decodeEvent, readFrames } from "@dragoman/agui";
+import { decodeEvent, type EventBatch, readFrames } from "@dragoman/agui";
 import {
   type RunAgentLoopStreamResponse,
   RunAgentLoopStreamResponseSchema,
@@ -21,6 +21,8 @@ import { type LoopItem, LoopToolCalls } from "./tool-calls.ts";
 export interface LoopStreamOptions {
   /** How much text of the run may be held at once. */
   readonly maxBytes: number;
+  /** How long the stream may be silent before it says that the connection is alive. */
+  readonly heartbeatMs: number;
   readonly getRun: (attachment: Attachment) => Promise<RunInfo>;
 }
 
@@ -46,34 +48,46 @@ export async function* streamLoop(
 async function* turn(
   attachment: Attachment,
   joined: boolean,
-  { maxBytes, getRun }: LoopStreamOptions,
+  { maxBytes, heartbeatMs, getRun }: LoopStreamOptions,
 ): AsyncGenerator<RunAgentLoopStreamResponse> {
+  let saidAt = performance.now();
   const fold = new AnswerFold(maxBytes);
   const calls = new LoopToolCalls(maxBytes);
   for (;;) {
     const wasAtHead = attachment.isAtHead;
     const result = await attachment.next();
     if (result === "end") break;
-    if (result === "idle") {
-      yield item(heartbeat(attachment));
-      continue;
-    }
-    const items: LoopItem[] = [];
-    const { frames } = result.batch;
     // What was there before it was asked for did not happen now, and neither did what is read late.
     const nowMs = (joined ? wasAtHead : attachment.isAtHead) ? Date.now() : undefined;
-    readFrames(frames, ({ start, end, json }) => {
-      if (json) return;
-      const event = decodeEvent(frames, start, end);
-      const delta = fold.push(event);
-      const said: LoopItem | undefined = delta
-        ? { case: "streamDelta", value: delta }
-        : calls.push(event, nowMs);
-      if (said) items.push(said);
-    });
+    const items = result === "idle" ? [] : itemsOf(result.batch, fold, calls, nowMs);
+    // A run that does only what is left out is a silence too.
+    if (result === "idle" || (items.length === 0 && performance.now() - saidAt >= heartbeatMs))
+      items.push(heartbeat(attachment));
+    if (items.length === 0) continue;
     for (const one of items) yield item(one);
+    saidAt = performance.now();
   }
   yield item(await endOf(fold, attachment, maxBytes, () => getRun(attachment)));
+}
+
+/** What to say of a batch of events. */
+function itemsOf(
+  { frames }: EventBatch,
+  fold: AnswerFold,
+  calls: LoopToolCalls,
+  nowMs: number | undefined,
+): LoopItem[] {
+  const items: LoopItem[] = [];
+  readFrames(frames, ({ start, end, json }) => {
+    if (json) return;
+    const event = decodeEvent(frames, start, end);
+    const delta = fold.push(event);
+    const said: LoopItem | undefined = delta
+      ? { case: "streamDelta", value: delta }
+      : calls.push(event, nowMs);
+    if (said) items.push(said);
+  });
+  return items;
 }
 
 /** How the turn ended. A run that failed is told in the stream, whose call did not. */
@@ -87,8 +101,10 @@ async function endOf(
     return { case: "completed", value: answerMessage(await answerOf(fold, attachment, maxBytes, getRun)) };
   } catch (error) {
     if (!(error instanceof EngineError) || error.reason !== "RUN_FAILED") throw error;
-    const message = fold.terminal?.type === "RUN_ERROR" ? fold.terminal.message : error.message;
-    return { case: "error", value: { code: error.metadata.code ?? "", message } };
+    const { terminal } = fold;
+    const { code = "", message } =
+      terminal?.type === "RUN_ERROR" ? terminal : { code: error.metadata.code, message: error.message };
+    return { case: "error", value: { code, message } };
   }
 }
 
