@@ -209,6 +209,21 @@ describe("a tool in an idle session", () => {
     await expect(call()).rejects.toMatchObject(failure);
   });
 
+  it("that was given up because its session ended says so when it is asked for again", async () => {
+    const { executor, started } = gate();
+    const { engine, execute } = await open({ toolExecutors: { gate: executor } });
+    await engine.tools.register(all, [toolOf("add", "gate")], false);
+    await runToEnd(engine, input("r"));
+    const running = execute({ sessionId: "t", toolCallId: "c" });
+    const refused = expect(running).rejects.toMatchObject({ reason: "TOOL_FAILED" });
+    await started;
+    await engine.endSession(key);
+    await refused;
+    await expect(execute({ sessionId: "t", toolCallId: "c" })).rejects.toMatchObject({
+      reason: "SESSION_ENDED",
+    });
+  });
+
   it("is not executed again after a crash, because nobody knows how far it got", async () => {
     const { executor, started } = gate();
     const store = await openMemoryStore();

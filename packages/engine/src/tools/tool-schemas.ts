@@ -48,7 +48,7 @@ export class ToolSchemas {
     } catch (error) {
       if (error instanceof TimeBoxError)
         return [problem("", `cannot be checked in time: ${error.message}`, "time")];
-      return [problem("", `cannot be checked: ${whyUnusable(error)}`, "schema")];
+      return [problem("", `cannot be checked: the schema ${whyUnusable(error)}`, "schema")];
     }
   }
 

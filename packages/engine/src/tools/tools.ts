@@ -228,7 +228,11 @@ async function repeated(
   const { toolCallId, runId } = before;
   if (before.request !== fingerprint) throw requestExists(toolCallId);
   const result = before.sequence > 0 ? await readResult(session, before) : undefined;
-  if (!result) throw callLost(toolCallId, toolName);
+  if (!result) {
+    // Where the session ended meanwhile, that is why.
+    session.assertOpen();
+    throw callLost(toolCallId, toolName);
+  }
   return { result: { ...result, isRepeated: true }, runId };
 }
 
