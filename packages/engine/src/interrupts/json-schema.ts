@@ -19,7 +19,8 @@ export interface SchemaProblem {
 export function schemaProblems(schema: object, value: unknown, inTime: TimeBox): SchemaProblem[] {
   const ajv = new Ajv2020({ allErrors: true, strict: false, validateSchema: false, logger: false });
   formats.default(ajv);
-  const { $schema: _ignored, ...rest } = schema as { $schema?: unknown };
+  // With $async a check would answer with a promise, which nobody waits for.
+  const { $schema: _dialect, $async: _async, ...rest } = schema as { $schema?: unknown; $async?: unknown };
   let validate: ValidateFunction;
   try {
     validate = inTime(() => ajv.compile(rest));
