@@ -1,5 +1,5 @@
-import { create, type JsonObject, toJson } from "@bufbuild/protobuf";
-import { timestampNow, type Value, ValueSchema } from "@bufbuild/protobuf/wkt";
+import { create } from "@bufbuild/protobuf";
+import { timestampNow } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext } from "@connectrpc/connect";
 import type { Json, ResumeEntry } from "@dragoman/agui";
 import { HeartbeatSchema } from "@dragoman/contract/agent/v1/stream_pb";
@@ -14,6 +14,7 @@ import {
 import { EngineError, type InterruptWatch, type InterruptWatchResult } from "@dragoman/engine";
 import { interruptMessage } from "./interrupt-message.ts";
 import type { CompleteOptions } from "./options.ts";
+import { readStruct, readValue } from "./read-value.ts";
 
 /** Watches interrupts for a stream. Close it. */
 export function openWatch(
@@ -53,7 +54,12 @@ export async function resolveInterrupt(
   const { sessionId, runId, interruptId, metadata } = request;
   const { info, open } = await engine.interrupts.resolve(
     { namespace: namespaceOf(context), id: sessionId },
-    { runId, interruptId, ...decisionOf(request), ...(metadata && { metadata: metadata as JsonObject }) },
+    {
+      runId,
+      interruptId,
+      ...decisionOf(request),
+      ...(metadata && { metadata: readStruct(metadata, "metadata") }),
+    },
   );
   return create(ResolveInterruptResponseSchema, {
     interrupt: interruptMessage(info),
@@ -67,14 +73,17 @@ function decisionOf({ decision }: ResolveInterruptRequest): Omit<ResumeEntry, "i
   switch (decision.case) {
     case "approve": {
       const { editedArguments: editedArgs } = decision.value;
-      return resolved({ approved: true, ...(editedArgs && { editedArgs: editedArgs as JsonObject }) });
+      return resolved({
+        approved: true,
+        ...(editedArgs && { editedArgs: readStruct(editedArgs, "edited_arguments") }),
+      });
     }
     case "deny": {
       const { reason } = decision.value;
       return resolved({ approved: false, ...(reason !== "" && { reason }) });
     }
     case "input":
-      return resolved(readInput(decision.value));
+      return resolved(readValue(decision.value, "input"));
     case "cancel":
       return { status: "cancelled" };
     default:
@@ -84,13 +93,4 @@ function decisionOf({ decision }: ResolveInterruptRequest): Omit<ResumeEntry, "i
 
 function resolved(payload: Json): Omit<ResumeEntry, "interruptId"> {
   return { status: "resolved", payload };
-}
-
-function readInput(value: Value): Json {
-  try {
-    return toJson(ValueSchema, value) as Json;
-  } catch (error) {
-    const why = error instanceof Error ? error.message : "it cannot be read";
-    throw new EngineError("INVALID_REQUEST", `the input is no JSON value: ${why}`);
-  }
 }

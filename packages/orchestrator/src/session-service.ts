@@ -12,7 +12,7 @@ import { attachStream } from "./attach-stream.ts";
 import { mapErrors } from "./errors.ts";
 import { messagePage } from "./message-page.ts";
 import type { CompleteOptions } from "./options.ts";
-import { readValue } from "./read-value.ts";
+import { readStruct, readValue } from "./read-value.ts";
 import { attachModeName } from "./run-service.ts";
 import { sessionMessage, sessionStateName, sessionViewMessage } from "./to-message.ts";
 
@@ -81,7 +81,7 @@ function optionsOf(request: CreateSessionRequest): SessionOptions {
     ...(options?.idleTimeout && { idleTimeoutMs: msOf(options.idleTimeout) }),
     ...(options?.retention && { retentionMs: msOf(options.retention) }),
     ...(options && options.messageCountMax > 0 && { messageCountMax: options.messageCountMax }),
-    ...(options?.metadata && { metadata: options.metadata }),
+    ...(options?.metadata && { metadata: readStruct(options.metadata, "options.metadata") }),
   };
 }
 

@@ -13,6 +13,7 @@ import type { ToolService } from "@dragoman/contract/orchestrator/v1/tool_servic
 import { EngineError, type ToolDefinition, type ToolInfo, type ToolSettings } from "@dragoman/engine";
 import { mapErrors } from "./errors.ts";
 import type { CompleteOptions } from "./options.ts";
+import { readStruct } from "./read-value.ts";
 
 /** Serves orchestrator.v1.ToolService on an engine. */
 export function createToolService({ engine, namespaceOf }: CompleteOptions): ServiceImpl<typeof ToolService> {
@@ -40,7 +41,7 @@ export function createToolService({ engine, namespaceOf }: CompleteOptions): Ser
       mapErrors(async () => {
         const { sessionId, toolName, toolCallId, timeout } = request;
         const namespace = namespaceOf(context);
-        const args = request.arguments ?? {};
+        const args = readStruct(request.arguments ?? {}, "arguments");
         const timeoutMs = msOf(timeout);
         const call = { namespace, sessionId, toolName, toolCallId, args, timeoutMs };
         const { durationMs, ...executed } = await engine.tools.execute(call, context.signal);

@@ -1,5 +1,3 @@
-import { type JsonValue, toJson } from "@bufbuild/protobuf";
-import { ValueSchema } from "@bufbuild/protobuf/wkt";
 import {
   checkRunAgentInput,
   contextFromMessage,
@@ -21,6 +19,7 @@ import {
 } from "@dragoman/contract/orchestrator/v1/chat_service_pb";
 import { type ChatOutcome, type Engine, newId } from "@dragoman/engine";
 import { invalidInput } from "../errors.ts";
+import { readValue } from "../read-value.ts";
 
 /** Whose input it is, and what a run that it begins is given. */
 export type ChatSettings = Pick<
@@ -108,7 +107,7 @@ function readSettings({ agentId, mode, tools, context, forwardedProps }: ChatSet
     mode: mode === ChatMode.STEER ? ("steer" as const) : ("queue" as const),
     ...(tools.length > 0 && { tools: tools.map(toolFromMessage) }),
     ...(context.length > 0 && { context: context.map(contextFromMessage) }),
-    ...(forwardedProps && { forwardedProps: toJson(ValueSchema, forwardedProps) as JsonValue }),
+    ...(forwardedProps && { forwardedProps: readValue(forwardedProps, "forwarded_props") }),
   };
 }
 

@@ -1,5 +1,4 @@
-import { create, toJson } from "@bufbuild/protobuf";
-import { ValueSchema } from "@bufbuild/protobuf/wkt";
+import { create } from "@bufbuild/protobuf";
 import { Code, type HandlerContext } from "@connectrpc/connect";
 import {
   type ChatInit,
@@ -14,6 +13,7 @@ import { attachmentItems } from "../attach-stream.ts";
 import { toConnectError } from "../errors.ts";
 import { merge } from "../merge.ts";
 import type { CompleteOptions } from "../options.ts";
+import { readValue } from "../read-value.ts";
 import { attachModeName } from "../run-service.ts";
 import type { CheckInput } from "./check-input.ts";
 import { type ChatKey, takeInput } from "./inputs.ts";
@@ -69,7 +69,7 @@ function openOptions(init: ChatInit, context: HandlerContext, options: CompleteO
   return {
     agentId,
     attach: { ...attachOptions(init, context, options), mode: attachModeName(attachMode) },
-    ...(initialState && { initialState: toJson(ValueSchema, initialState) }),
+    ...(initialState && { initialState: readValue(initialState, "initial_state") }),
   };
 }
 
