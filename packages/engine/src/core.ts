@@ -46,6 +46,8 @@ export class EngineCore {
   readonly onError: (error: unknown) => void;
   /** What the parts of the engine give to the agent of a run. */
   readonly runContextParts: ((run: ActiveRun) => Partial<RunContext>)[] = [];
+  /** What the parts of the engine forget with a session that is removed. Repeated after a crash. */
+  readonly removals: ((session: LogKey) => Promise<void>)[] = [];
   readonly #closed = new AbortController();
   /** Starts that are being decided: they may have begun a run by the time they end. */
   readonly #starting = new Set<Promise<unknown>>();

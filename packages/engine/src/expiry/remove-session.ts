@@ -42,6 +42,7 @@ export async function finishRemoval(core: EngineCore, key: LogKey): Promise<void
   core.sessions.bar(key, isBeingRemoved(key));
   await core.sessions.forget(key, sessionNotFound(key.id));
   await removeTools(core, key);
+  for (const forget of core.removals) await forget(key);
   for (const kind of kindsOfSession) await removeEntries(core, key, kind);
   if (await log.head(key)) {
     const { epoch } = await log.acquire(key, { create: false });

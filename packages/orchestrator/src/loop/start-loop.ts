@@ -32,9 +32,11 @@ export async function startLoop(
     return start(request, { namespace, threadId, runId }, attach, options);
   }
   for (let attempt = 1; ; attempt++) {
-    const threadId = await engine.surfaces.sessionOf({ namespace, uid, surface, surfaceId }, runId);
+    const place = { namespace, uid, surface, surfaceId };
     try {
-      return await start(request, { namespace, threadId, runId }, attach, options);
+      return await engine.surfaces.use(place, runId, (threadId) =>
+        start(request, { namespace, threadId, runId }, attach, options),
+      );
     } catch (error) {
       if (!isOver(error) || attempt === attemptsMax) throw error;
     }
