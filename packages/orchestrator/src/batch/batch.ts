@@ -8,6 +8,7 @@ import {
   isEnded,
   type StopReason,
 } from "./entries.ts";
+import { fitItem } from "./fit-item.ts";
 import { Journal } from "./journal.ts";
 import { type ItemHost, runItem } from "./run-item.ts";
 import { Schedule } from "./schedule.ts";
@@ -159,7 +160,7 @@ export class Batch {
       stop: this.#stopper.signal,
       publish: (item) => this.#publish(item),
     };
-    let ended = await runItem(host, this.item(index));
+    let ended = fitItem(await runItem(host, this.item(index)));
     const { stopping } = this.#info;
     if (ended.state === "canceled" && ended.attemptCount === 0 && stopping)
       ended = { ...ended, ...whyNeverBegun[stopping] };
