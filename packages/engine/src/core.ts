@@ -110,7 +110,10 @@ export class EngineCore {
     };
     const starting = this.sessions.useOrCreate(key, info, async (session) => {
       const known = { ...request, agentId };
-      const { run, joined } = await session.mutex.run(() => this.runs.startOrJoin(session, known, agent));
+      const { run, joined } = await session.mutex.run(() => {
+        this.sessions.renew(session, info);
+        return this.runs.startOrJoin(session, known, agent);
+      });
       return then({ session, run, joined, created });
     });
     return this.#track(starting);

@@ -207,10 +207,12 @@ export class Engine {
     return this.#core.sessions.useOrCreate(key, info, (session) =>
       session.mutex.run(async () => {
         if (!session.isNew) throw exists();
+        this.#core.sessions.renew(session, info);
         if (initialState === undefined) await session.saveInfo();
         else {
           const events = [{ type: "STATE_SNAPSHOT" as const, snapshot: initialState }];
-          await appendChange(session, { runId: newId(), origin: "state", events }, this.#core.created());
+          const change = { runId: newId(), origin: "state", events } as const;
+          await session.writing(() => appendChange(session, change, this.#core.created()));
         }
         return viewOf(session);
       }),

@@ -62,6 +62,14 @@ export class Sessions {
     });
   }
 
+  /**
+   * Makes a session that nothing was written of what this caller wants: whoever made it before may have failed since.
+   * Call it while holding the mutex.
+   */
+  renew(session: Session, info: () => SessionInfo): void {
+    if (session.isNew) session.info = this.#withDefaults(info());
+  }
+
   /** Whether a session exists. */
   exists(key: LogKey): Promise<boolean> {
     return this.#hold(key, undefined, (session) => session !== undefined);
@@ -145,13 +153,16 @@ export class Sessions {
   async #create(key: LogKey, info: SessionInfo): Promise<Session> {
     this.#activeCount++;
     try {
-      const options = { ...this.#environment.defaults, ...info.options };
-      const given = Object.keys(options).length > 0 ? { ...info, options } : info;
-      return await Session.create(this.#environment, key, given);
+      return await Session.create(this.#environment, key, this.#withDefaults(info));
     } catch (error) {
       this.#activeCount--;
       throw error;
     }
+  }
+
+  #withDefaults(info: SessionInfo): SessionInfo {
+    const options = { ...this.#environment.defaults, ...info.options };
+    return Object.keys(options).length > 0 ? { ...info, options } : info;
   }
 
   #entryOf(id: string, key: LogKey): Entry {

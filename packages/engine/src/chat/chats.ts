@@ -3,6 +3,7 @@ import type { LogKey } from "@dragoman/event-log";
 import { type Attachment, type AttachOptions, attachToSession } from "../attachment.ts";
 import { appendChange } from "../change.ts";
 import { type EngineCore, newSession } from "../core.ts";
+import type { SessionInfo } from "../entries.ts";
 import { newId } from "../new-id.ts";
 import { agentNotFound } from "../run-refusals.ts";
 import type { Session } from "../session.ts";
@@ -49,7 +50,8 @@ export class Chats {
     if (agentId !== "") this.#agent(agentId);
     const info = () => newSession(key, agentId, this.#core.created());
     return this.#core.sessions.useOrCreate(key, info, async (session) => {
-      const created = session.isNew && (await session.mutex.run(() => this.#make(session, initialState)));
+      const created =
+        session.isNew && (await session.mutex.run(() => this.#make(session, info, initialState)));
       session.assertOpen();
       const { headSequence } = session;
       const isFromNow = attach.after === undefined && (attach.mode ?? "default") === "default";
@@ -66,6 +68,7 @@ export class Chats {
     return this.#core.whileOpen(() =>
       this.#core.sessions.useOrCreate(key, info, (session) =>
         session.mutex.run(() => {
+          this.#core.sessions.renew(session, info);
           const agent = this.#agent(said.agentId || session.info.agentId);
           return sayMessage(this.#core, session, said, agent);
         }),
@@ -140,8 +143,9 @@ export class Chats {
   }
 
   /** Makes a session durable that is not yet; returns whether it was new. */
-  async #make(session: Session, initialState: Json | undefined): Promise<boolean> {
+  async #make(session: Session, info: () => SessionInfo, initialState: Json | undefined): Promise<boolean> {
     if (!session.isNew) return false;
+    this.#core.sessions.renew(session, info);
     if (initialState === undefined) await session.saveInfo();
     else {
       const events = [{ type: "STATE_SNAPSHOT" as const, snapshot: initialState }];
