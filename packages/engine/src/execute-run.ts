@@ -20,8 +20,7 @@ import {
 } from "@dragoman/agui";
 import type { ActiveRun } from "./active-run.ts";
 import { encodeWithin } from "./encode-within.ts";
-import { limitReached } from "./errors.ts";
-import { EngineError } from "./errors.ts";
+import { EngineError, limitReached } from "./errors.ts";
 import { type ExecuteContext, runErrorCodes } from "./execute-context.ts";
 import { type Ending, finishRun } from "./finish-run.ts";
 import type { EngineLimits } from "./limits.ts";
@@ -166,6 +165,10 @@ class Execution implements RoundRun {
       this.#isInjecting = false;
     }
     return this.#writer.nextSequence - 1;
+  }
+
+  hasSubagent(subagentRunId: string): boolean {
+    return this.subagents.has(subagentRunId);
   }
 
   /** Whether registered tools may have to be executed before the run can end. The agent reads nothing any more. */

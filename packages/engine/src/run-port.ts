@@ -24,6 +24,8 @@ export interface RunPort {
    * @throws {ViolationError} for one that is out of order
    */
   inject(events: readonly AguiEvent[]): number;
+  /** Whether the run shows, or showed, a sub-agent of that id. */
+  hasSubagent(subagentRunId: string): boolean;
   /** Holds the agent back, or lets it go on. A pause ends by itself after `pauseTimeoutMs`. */
   setPaused(isPaused: boolean): void;
 }

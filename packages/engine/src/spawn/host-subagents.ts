@@ -7,6 +7,13 @@ import { subagentCancelled } from "./subagent-events.ts";
  */
 export class HostSubagents {
   readonly #open = new Set<string>();
+  /** All of the run, whoever started them. */
+  readonly #known = new Set<string>();
+
+  /** Whether the run shows, or showed, a sub-agent of that id. */
+  has(subagentRunId: string): boolean {
+    return this.#known.has(subagentRunId);
+  }
 
   /** Takes an event that the host added to the run. */
   injected(event: AguiEvent): void {
@@ -15,6 +22,7 @@ export class HostSubagents {
 
   /** Takes an event of the run, whoever made it. */
   emitted(event: AguiEvent): void {
+    if (event.type === "SUBAGENT_STARTED") this.#known.add(event.subagentRunId);
     if (this.#open.size === 0) return;
     if (event.type === "SUBAGENT_FINISHED" || event.type === "SUBAGENT_ERROR")
       this.#open.delete(event.subagentRunId);

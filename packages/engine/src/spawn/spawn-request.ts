@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import type { SpawnOptions } from "@dragoman/agent";
-import type { LogKey } from "@dragoman/event-log";
 import type { SessionParent } from "../entries.ts";
 import type { RunRequest } from "../start-run.ts";
 
@@ -22,25 +21,30 @@ export interface SpawnRequest extends Omit<SpawnOptions, "taskId"> {
 export interface PlacedRequest extends SpawnRequest {
   /** How many sub-agents deep the child is. */
   readonly depth: number;
+  /** The session of the child. */
+  readonly sessionId: string;
 }
 
-/** The session that a task is done in. It follows from the parent and the task, so that a retry finds it. */
-export function childKey({ namespace, uid = "", taskId, parent }: SpawnRequest): LogKey {
+/**
+ * The session that a task is done in. It follows from the parent and the task, so that a retry finds it; from the
+ * session of the parent alone where the request names no run.
+ */
+export function childSessionId({ uid = "", taskId, parent }: SpawnRequest): string {
   const from = parent ? ["", parent.sessionId, parent.runId] : [uid, "", ""];
   const digest = createHash("sha256")
     .update(JSON.stringify([...from, taskId]))
     .digest("base64url");
-  return { namespace, id: `spawn-${digest}` };
+  return `spawn-${digest}`;
 }
 
 /** The run of a sub-agent. */
 export function childRequest(request: PlacedRequest): RunRequest {
-  const { namespace, agentId, task, taskId, parent, depth } = request;
+  const { namespace, agentId, task, taskId, parent, depth, sessionId } = request;
   return {
     namespace,
     agentId,
     input: {
-      threadId: childKey(request).id,
+      threadId: sessionId,
       runId: taskId,
       ...(parent && { parentRunId: parent.runId }),
       messages: [{ id: `${taskId}-user`, role: "user", content: task }],

@@ -8,15 +8,16 @@ import { readAnswer } from "../answer/read-answer.ts";
 import { type AttachOptions, attachToRun } from "../attachment.ts";
 import type { EngineCore, StartedInside } from "../core.ts";
 import type { StartedRun } from "../engine.ts";
-import type { RunInfo, SessionParent } from "../entries.ts";
+import { type RunInfo, readEntry, type SessionInfo, type SessionParent } from "../entries.ts";
 import { limitReached } from "../errors.ts";
 import { findRun } from "../find-run.ts";
 import type { RunPort } from "../run-port.ts";
 import { agentNotFound } from "../run-refusals.ts";
 import type { Session } from "../session.ts";
 import { withPort } from "../with-port.ts";
+import { parentRun } from "./parent-run.ts";
 import { runEnded, spawnTooDeep, taskIdTaken } from "./spawn-errors.ts";
-import { childKey, childRequest, type PlacedRequest, type SpawnRequest } from "./spawn-request.ts";
+import { childRequest, childSessionId, type PlacedRequest, type SpawnRequest } from "./spawn-request.ts";
 import { subagentEnded, subagentStarted } from "./subagent-events.ts";
 
 /** How long a silence of a sub-agent lasts before its reader looks again whether it is still wanted. */
@@ -49,15 +50,13 @@ export class Spawns {
     const attached = ({ session, run, joined, created }: StartedInside) => {
       return { attachment: attachToRun(session, run, attach), joined, created };
     };
-    if (!parent) return this.#core.startRun(childRequest({ ...request, depth: 0 }), attached);
+    if (!parent) {
+      const placed = { ...request, depth: 0, sessionId: childSessionId(request) };
+      return this.#core.startRun(childRequest(placed), attached);
+    }
     const key = { namespace, id: parent.sessionId };
     return this.#core.sessions.use(key, async (session) => {
-      const { runId } = await session.resolveRun(parent.runId);
-      const placed: PlacedRequest = {
-        ...request,
-        parent: { ...parent, runId },
-        depth: (session.info.spawnDepth ?? 0) + 1,
-      };
+      const placed = await this.#place(session, request, parent);
       // A retry gets its answer whatever became of the parent.
       if (await this.#exists(placed)) return this.#core.startRun(childRequest(placed), attached);
       return withPort(session, (port) => this.#startInside(session, port, placed, attached));
@@ -81,8 +80,32 @@ export class Spawns {
     }
   }
 
-  async #exists(request: SpawnRequest): Promise<boolean> {
-    return (await findRun(this.#core.store.catalog, childKey(request), request.taskId)) !== undefined;
+  /** Finds the run that delegates, and the session for the task. */
+  async #place(session: Session, request: SpawnRequest, parent: SessionParent): Promise<PlacedRequest> {
+    const depth = (session.info.spawnDepth ?? 0) + 1;
+    const place = (runId: string, sessionId?: string): PlacedRequest => {
+      const placed = { ...request, parent: { ...parent, runId }, depth };
+      return { ...placed, sessionId: sessionId ?? childSessionId(placed) };
+    };
+    const unnamed = childSessionId({ ...request, parent: { ...parent, runId: "" } });
+    const begunIn = await this.#parentRunOf({ namespace: request.namespace, id: unnamed });
+    // A retry that names no run means the one that it began in, whatever runs there by now.
+    if (parent.runId === "" && begunIn !== undefined) return place(begunIn, unnamed);
+    const { runId } = await parentRun(session, parent.runId);
+    if (runId === begunIn) return place(runId, unnamed);
+    const named = place(runId);
+    return parent.runId !== "" || (await this.#exists(named)) ? named : place(runId, unnamed);
+  }
+
+  /** The run that delegated to the agent of a session; undefined if there is no such session. */
+  async #parentRunOf({ namespace, id }: LogKey): Promise<string | undefined> {
+    const entry = await this.#core.store.catalog.get({ namespace, kind: "session", parent: "", id });
+    return entry && readEntry<SessionInfo>(entry).parent?.runId;
+  }
+
+  async #exists({ namespace, sessionId, taskId }: PlacedRequest): Promise<boolean> {
+    const key = { namespace, id: sessionId };
+    return (await findRun(this.#core.store.catalog, key, taskId)) !== undefined;
   }
 
   /** Starts a sub-agent of the active run, whose port this is. Two requests for the same one come after another. */
@@ -98,6 +121,7 @@ export class Spawns {
     if (!port || run?.info.runId !== runId || run.info.cancelRequested)
       throw runEnded(session.sessionId, runId);
     this.#check(run, request.depth);
+    if (port.hasSubagent(request.taskId)) throw taskIdTaken(session.sessionId, request.taskId);
     const { hops = 0 } = run.info;
     return this.#core.startRun({ ...childRequest(request), hops }, async (started) => {
       const child = started.session.liveRun(request.taskId);
@@ -149,7 +173,12 @@ export class Spawns {
     const own = childSession.openInterrupts.filter(({ runId }) => runId === info.runId);
     await withPort(session, async (port) => {
       if (!port || session.active !== run) return;
-      port.inject([subagentEnded(info, own)]);
+      try {
+        port.inject([subagentEnded(info, own)]);
+      } catch (error) {
+        // An agent that said itself that it ended is believed.
+        if (!(error instanceof ViolationError)) throw error;
+      }
       await session.flush();
     });
   }

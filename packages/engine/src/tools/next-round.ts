@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { RunPipeline } from "@dragoman/agent";
 import type { RunAgentInput, RunFinishedEvent, Tool } from "@dragoman/agui";
 import type { ActiveRun } from "../active-run.ts";
@@ -8,6 +7,7 @@ import { historyForAgent } from "../reconcile-messages.ts";
 import type { RunPort } from "../run-port.ts";
 import type { Session } from "../session.ts";
 import { callArguments } from "./call-arguments.ts";
+import { roundRunId } from "./round-run-id.ts";
 import { invalidArguments, runTool, type ToolResult } from "./run-tool.ts";
 import type { ToolInfo } from "./tool.ts";
 import type { ToolHost } from "./tool-host.ts";
@@ -33,9 +33,6 @@ export interface ToolLoop {
   readonly ownTools: readonly Tool[];
   readonly tools: ToolHost;
 }
-
-/** The longest id that every agent takes. */
-const runIdMaxBytes = 256;
 
 /** A call that the server executes. */
 interface HostedCall {
@@ -169,14 +166,4 @@ async function inputOf(
     state: execution.state.current,
     tools: await tools.offered(session, ownTools),
   });
-}
-
-/**
- * The id of a further call in a run. Agents that keep runs, such as other servers like this one, take an id that they
- * know for a repetition.
- */
-function roundRunId(runId: string, round: number): string {
-  const id = `${runId}.${round}`;
-  if (Buffer.byteLength(id) <= runIdMaxBytes) return id;
-  return `round-${createHash("sha256").update(id).digest("hex")}`;
 }
