@@ -96,3 +96,29 @@ test("whoever begins to read is the only reader from then on", async () => {
   expect((await last).done).toBe(true);
   expect(inputs.push(say("b"))).toBe(false);
 });
+
+test("answers each of several who wait at once, in their order", async () => {
+  const inputs = new LiveInputs();
+  const reader = inputs[Symbol.asyncIterator]();
+  const answers = [reader.next(), reader.next(), reader.next()];
+  inputs.push(say("a"));
+  inputs.push(say("b"));
+  expect((await Promise.all(answers.slice(0, 2))).map(({ value }) => value)).toEqual([say("a"), say("b")]);
+  inputs.end();
+  expect((await answers[2])?.done).toBe(true);
+});
+
+test("takes control also where there is no room: who is held back has to hear that it may go on", async () => {
+  const inputs = new LiveInputs({ waitingMax: 2 });
+  const reader = inputs[Symbol.asyncIterator]();
+  const control = (action: "pause" | "resume"): LiveInput => ({ type: "control", action });
+  inputs.push(control("pause"));
+  inputs.push(say("a"));
+  for (let round = 0; round < 10; round++) {
+    expect(inputs.push(control("pause"))).toBe(true);
+    expect(inputs.push(control("resume"))).toBe(true);
+  }
+  expect(inputs.push(say("b"))).toBe(false);
+  expect([(await reader.next()).value, (await reader.next()).value]).toEqual([say("a"), control("resume")]);
+  expect(inputs.end()).toEqual([]);
+});

@@ -57,7 +57,8 @@ export class LiveInputs implements LiveInputSource {
   readonly #waitsForReader: boolean;
   readonly #handed = new Map<LiveInput, Waiting>();
   #waiting: Waiting[] = [];
-  #wake: (() => void) | undefined;
+  /** Those who wait for the next input, in their order. */
+  #wakes: (() => void)[] = [];
   #isRead = false;
   #readerNumber = 0;
   #isEnded = false;
@@ -74,16 +75,19 @@ export class LiveInputs implements LiveInputSource {
 
   /** Whether one more input can be taken now. */
   get hasRoom(): boolean {
-    const isOpen = this.isRead || (this.#waitsForReader && !this.#isEnded);
-    return isOpen && this.#waiting.length + this.#handed.size < this.#waitingMax;
+    return this.#isOpen && this.#waiting.length + this.#handed.size < this.#waitingMax;
   }
 
   /**
    * Hands an input to the agent, and calls `onTaken` when the agent took it. Returns false, and takes nothing, if it
-   * does not read or too much waits.
+   * does not read or too much waits. Control there is always room for: it takes the place of what it makes obsolete.
    */
   push(input: LiveInput, onTaken?: () => void): boolean {
-    if (!this.hasRoom) return false;
+    if (!this.#isOpen) return false;
+    if (!this.hasRoom) {
+      if (input.type !== "control") return false;
+      this.#waiting = this.#waiting.filter((one) => one.input.type !== "control");
+    }
     this.#waiting.push({ input, onTaken });
     this.#kick();
     return true;
@@ -112,6 +116,10 @@ export class LiveInputs implements LiveInputSource {
     return Object.assign(reader, { taken });
   }
 
+  get #isOpen(): boolean {
+    return this.isRead || (this.#waitsForReader && !this.#isEnded);
+  }
+
   /** A run may call its agent more than once: whoever begins to read is the only reader from then on. */
   #read(onNext: (waiting: Waiting) => void): AsyncIterator<LiveInput> {
     this.#isRead = true;
@@ -129,7 +137,7 @@ export class LiveInputs implements LiveInputSource {
           }
           if (this.#isEnded) return { done: true, value: undefined };
           await new Promise<void>((resolve) => {
-            this.#wake = resolve;
+            this.#wakes.push(resolve);
           });
         }
       },
@@ -145,8 +153,8 @@ export class LiveInputs implements LiveInputSource {
   }
 
   #kick(): void {
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake?.();
+    const wakes = this.#wakes;
+    this.#wakes = [];
+    for (const wake of wakes) wake();
   }
 }

@@ -24,7 +24,9 @@ export class Listener implements Listening {
 
   constructor(requests: AsyncIterator<LiveSessionRequest>, feed: RunFeed) {
     this.feed = feed;
-    this.#read(requests).catch((error: unknown) => feed.end({ error }));
+    this.#read(requests)
+      .catch((error: unknown) => feed.end({ error }))
+      .finally(() => this.#setPaused(false)); // nobody is left who could
   }
 
   get cancelled(): AbortSignal {

@@ -176,11 +176,21 @@ describe("LiveService", () => {
     await talk.ended;
   });
 
+  it("lets go of an agent whose caller has said all: nobody else could", async () => {
+    const talk = session(await host(parrot), [start, control(Action.PAUSE)]);
+    await waitUntil(() => talk.events.length > 0, "the run");
+    talk.say(message("stop"));
+    talk.done();
+    await talk.ended;
+    expect(talk.events.at(-1)?.type).toBe("RUN_FINISHED");
+  });
+
   it.each([
     ["nothing", [], "INVALID_REQUEST"],
     ["a message first", [message("a")], "INVALID_REQUEST"],
     ["a second start", [start, start], "INVALID_REQUEST"],
     ["a broken rule", [start, { case: "toolResult", value: { toolCallId: "" } }], "INVALID_REQUEST"],
+    ["a message of no role", [start, { case: "message", value: { id: "a", role: "x" } }], "INVALID_REQUEST"],
     ["no such agent", [{ case: "start", value: { ...start.value, agentId: "x" } }], "AGENT_NOT_FOUND"],
     ["a bad input", [{ case: "start", value: { input: tooDeep } }], "INVALID_INPUT"],
   ] as const)("refuses %s", async (_, requests, reason) => {
