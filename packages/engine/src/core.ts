@@ -48,10 +48,10 @@ export class EngineCore {
   readonly runContextParts: ((run: ActiveRun) => Partial<RunContext>)[] = [];
   /** What the parts of the engine forget with a session that is removed. Repeated after a crash. */
   readonly removals: ((session: LogKey) => Promise<void>)[] = [];
+  readonly #closing = new AbortController();
   readonly #closed = new AbortController();
   /** Starts that are being decided: they may have begun a run by the time they end. */
   readonly #starting = new Set<Promise<unknown>>();
-  #isClosing = false;
 
   constructor(options: EngineOptions) {
     this.store = options.store;
@@ -85,6 +85,11 @@ export class EngineCore {
     });
   }
 
+  /** Aborts when the engine takes nothing new. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
   /** Aborts when the engine gives up. */
   get closed(): AbortSignal {
     return this.#closed.signal;
@@ -92,7 +97,7 @@ export class EngineCore {
 
   /** Throws SHUTTING_DOWN once the engine takes nothing new. */
   assertNotClosing(): void {
-    if (this.#isClosing) throw shuttingDown();
+    if (this.closing.aborted) throw shuttingDown();
   }
 
   /** Starts a run or joins it; makes its session if need be. */
@@ -132,7 +137,7 @@ export class EngineCore {
 
   /** See {@link Engine.close}. */
   async close(graceMs: number): Promise<void> {
-    this.#isClosing = true;
+    this.#closing.abort(shuttingDown());
     this.runs.beginNoMore();
     await withTimeout(this.#quiet(), graceMs);
     for (const run of this.runs.running) run.stop?.("shutdown");

@@ -118,7 +118,7 @@ class Execution implements RoundRun {
     this.#writer = writer;
     this.#run = run;
     this.#limits = context.limits;
-    this.#pause = new Pause(context.limits.pauseTimeoutMs, () => session.hub.pause(run.info));
+    this.#pause = new Pause(context.limits.pauseTimeoutMs, () => this.#tellPause(session));
     this.state = new RunState(session.fold.state, session.fold.stateRevision, context.limits.eventMaxBytes);
     this.#activities = new RunActivities(() => session.fold.messages);
     this.#unverified = agent.unverified === true;
@@ -192,7 +192,12 @@ class Execution implements RoundRun {
 
   setPaused(isPaused: boolean): void {
     this.#pause.set(isPaused);
-    this.inputs.push({ type: "control", action: isPaused ? "pause" : "resume" });
+  }
+
+  /** Also where a pause ends by itself: an agent elsewhere is held back there. */
+  #tellPause({ hub }: Session): void {
+    hub.pause(this.#run.info);
+    this.inputs.push({ type: "control", action: this.isPaused ? "pause" : "resume" });
   }
 
   /** The agent is done: nothing can be added any more. */

@@ -239,6 +239,36 @@ test("a pause holds the agent back, ends by itself, and is told", async () => {
   attachment.close();
 });
 
+test("an agent hears that it was paused, and that the pause ended by itself", async () => {
+  const agent = liveAgent();
+  const { engine } = await engineWith(agent, { limits: { pauseTimeoutMs: 20 } });
+  await engine.chats.say(key, steered("m1"));
+  await waitUntil(async () => (await textsOf(engine)).length === 2, "the answer");
+  await engine.chats.setPaused(key, true);
+  await waitUntil(() => agent.heard.length === 2, "the end of the pause");
+  expect(agent.heard).toEqual([
+    { type: "control", action: "pause" },
+    { type: "control", action: "resume" },
+  ]);
+  await engine.chats.say(key, steered("stop"));
+  await idle(engine);
+});
+
+test("a reset that waits for the queue gives up with the server", async () => {
+  const agent = heldAgent();
+  const { store, slow } = await slowStore();
+  const { engine } = await engineWith(agent, { store });
+  await engine.chats.say(key, said("m1"));
+  await agent.started;
+  await engine.chats.say(key, said("m2"));
+  slow.delayMs = 50;
+  const resetting = engine.chats.reset(key);
+  const refused = expect(resetting).rejects.toMatchObject({ reason: "SHUTTING_DOWN" });
+  await waitUntil(() => slow.waiting > 0, "the cancel to be written");
+  await engine.close(60_000);
+  await refused;
+});
+
 test("a reset cancels what runs and waits, and empties what readers hold; what was stays readable", async () => {
   const agent = heldAgent();
   const { engine } = await engineWith(agent);

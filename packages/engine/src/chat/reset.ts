@@ -29,7 +29,20 @@ async function cancelAll(core: EngineCore, session: Session): Promise<void> {
     run.promised.clear(); // nothing of it is to be answered any more
     await core.runs.cancel(session, run, "the chat was reset");
   }
-  await Promise.all(runs.map((run) => run.ended));
+  await unlessAborted(Promise.all(runs.map((run) => run.ended)), core.closing);
+}
+
+/** Waits for something that may never come once a signal aborts: then this rejects with its reason. */
+async function unlessAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  let onAbort = () => {};
+  const aborted = new Promise<void>((resolve) => {
+    onAbort = resolve;
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) resolve();
+  });
+  await Promise.race([work, aborted]);
+  signal.removeEventListener("abort", onAbort);
+  signal.throwIfAborted(); // those that wait stay queued
 }
 
 function isEmpty({ fold, openInterrupts }: Session): boolean {
