@@ -1,6 +1,7 @@
 export type { DisconnectPolicy } from "./active-run.ts";
 export type { Answer, AnswerUsage } from "./answer/answer.ts";
-export { type AnswerDelta, AnswerFold } from "./answer/answer-fold.ts";
+export { type AnswerDelta, AnswerFinder, type AnswerSink } from "./answer/answer-finder.ts";
+export { AnswerFold } from "./answer/answer-fold.ts";
 export { answerOf, readAnswer } from "./answer/read-answer.ts";
 export type { AttachMode, Attachment, AttachOptions } from "./attachment.ts";
 export { type ChatStatus, sameStatus } from "./chat/chat-status.ts";
@@ -27,6 +28,7 @@ export type { SessionEvents } from "./events/session-events.ts";
 export { runErrorCodes } from "./execute-context.ts";
 export { expireTimeOf } from "./expiry/expire-time.ts";
 export { fingerprintOf } from "./fingerprint.ts";
+export { expireTimeOf as interruptExpireTimeOf } from "./interrupts/check-answer.ts";
 export type {
   InterruptFilter,
   InterruptWatch,

@@ -35,6 +35,23 @@ test("follows a snapshot that answers, and none that repeats what came before", 
   expect(textOf([...said, { type: "MESSAGES_SNAPSHOT", messages: [answer, user] }]).text).toBe("as it was");
 });
 
+test("is never what a sub-agent says", () => {
+  const theirs: AguiEvent = {
+    type: "TEXT_MESSAGE_START",
+    messageId: "s",
+    role: "assistant",
+    subagentRunId: "sub",
+  };
+  const events = [start("a"), content("a", "mine"), theirs, content("s", "theirs")];
+  expect(textOf(events)).toEqual({ text: "mine", isCut: false });
+  const messages = [
+    { id: "u", role: "user" as const, content: "hi" },
+    { id: "a", role: "assistant" as const, content: "mine" },
+    { id: "s", role: "assistant" as const, content: "theirs", subagentRunId: "sub" },
+  ];
+  expect(textOf([{ type: "MESSAGES_SNAPSHOT", messages }]).text).toBe("mine");
+});
+
 test("is cut where it gets too long, never within a character", () => {
   const events = [start("a"), content("a", "12"), content("a", "3😀5"), content("a", "6")];
   expect(textOf(events, 7)).toEqual({ text: "123😀56", isCut: false });
