@@ -12,7 +12,10 @@ import {
   type LiveSessionRequestSchema,
   type LiveSessionResponse,
 } from "@dragoman/contract/agent/v1/live_service_pb";
-import { ChatStatus_State as State } from "@dragoman/contract/orchestrator/v1/chat_service_pb";
+import {
+  ChatControl_Action as ChatAction,
+  ChatStatus_State as State,
+} from "@dragoman/contract/orchestrator/v1/chat_service_pb";
 import { errorReasonOf } from "@dragoman/rpc";
 import { waitUntil, withTimeout } from "@dragoman/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -54,6 +57,7 @@ class Session {
   readonly items: LiveSessionResponse[] = [];
   readonly ended: Promise<unknown>;
   readonly #inputs: Input[];
+  readonly #leave = new AbortController();
   #isDone = false;
   #wake = () => {};
 
@@ -72,6 +76,11 @@ class Session {
     this.#wake();
   }
 
+  /** Drops the stream. */
+  leave(): void {
+    this.#leave.abort();
+  }
+
   get events(): AguiEvent[] {
     return this.items.flatMap(({ item }) => (item.case === "event" ? [eventFromMessage(item.value)] : []));
   }
@@ -87,7 +96,8 @@ class Session {
   }
 
   async #read(live: Services["live"]): Promise<void> {
-    for await (const item of live.liveSession(this.#requests())) this.items.push(item);
+    const { signal } = this.#leave;
+    for await (const item of live.liveSession(this.#requests(), { signal })) this.items.push(item);
   }
 
   async *#requests() {
@@ -143,6 +153,24 @@ describe("a live session of the server", () => {
     await session.ended;
     chat.leave();
     expect(session.events.at(-1)).toMatchObject({ type: "RUN_FINISHED", outcome: { type: "cancelled" } });
+  });
+
+  test.each(["says all", "is gone"])("is not left paused by a caller that %s", async (what) => {
+    const { threadId, start } = begin("count to 500 every 20 ms");
+    const session = new Session(all(), start);
+    const chat = new Talk(all(), { chatId: threadId });
+    const stands = (state: State) =>
+      chat.until(({ statuses }) => statuses.at(-1)?.state === state, State[state]);
+    await waitUntil(() => session.text.includes("1 2"), "numbers");
+    session.send(control(Action.PAUSE));
+    await stands(State.PAUSED);
+    if (what === "says all") session.done();
+    else session.leave();
+    await stands(State.RUNNING);
+    chat.control(ChatAction.CANCEL);
+    await chat.decided(1);
+    await session.ended;
+    chat.leave();
   });
 
   test("goes on when all is said", async () => {

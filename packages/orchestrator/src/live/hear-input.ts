@@ -21,10 +21,9 @@ export async function hearInput(
   input: LiveSessionRequest["input"],
   onTaken: () => void,
 ): Promise<void> {
-  const { activeRunId } = await engine.getSession(run.key);
-  if (activeRunId !== run.runId) return;
   try {
-    await tell(engine, run, input, onTaken);
+    const { activeRunId } = await engine.getSession(run.key);
+    if (activeRunId === run.runId) await tell(engine, run, input, onTaken);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
   }

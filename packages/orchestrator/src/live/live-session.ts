@@ -1,10 +1,14 @@
+import { create } from "@bufbuild/protobuf";
 import { Code, type HandlerContext } from "@connectrpc/connect";
 import {
+  LiveControl_Action as Action,
+  LiveControlSchema,
   type LiveSessionRequest,
   type LiveSessionResponse,
   LiveSessionResponseSchema,
   type LiveStart,
 } from "@dragoman/contract/agent/v1/live_service_pb";
+import type { Engine } from "@dragoman/engine";
 import { reasonError } from "@dragoman/rpc";
 import { attachOptions, readValidInput } from "../agui-service.ts";
 import { attachmentItems } from "../attach-stream.ts";
@@ -69,14 +73,27 @@ async function* hearAll(
   taken: TakenNotices,
   { engine }: CompleteOptions,
 ): AsyncGenerator<LiveSessionResponse> {
-  for (let requestNumber = 2; ; requestNumber++) {
-    const { done, value } = await requests.next();
-    if (done) return;
-    if (value.input.case === "start") {
-      throw invalidRequest("A live session has one run: open another one for another run.");
+  let hasPaused = false;
+  try {
+    for (let requestNumber = 2; ; requestNumber++) {
+      const { done, value } = await requests.next();
+      if (done) return;
+      const { input } = value;
+      if (input.case === "start") {
+        throw invalidRequest("A live session has one run: open another one for another run.");
+      }
+      if (input.case === "control") hasPaused = input.value.action === Action.PAUSE;
+      await hearInput(engine, run, input, () => taken.add(requestNumber));
     }
-    await hearInput(engine, run, value.input, () => taken.add(requestNumber));
+  } finally {
+    // However the caller stopped speaking: it holds nobody back that it can no longer let go.
+    if (hasPaused) await letGo(engine, run);
   }
+}
+
+async function letGo(engine: Engine, run: LiveRunKey): Promise<void> {
+  const value = create(LiveControlSchema, { action: Action.RESUME });
+  await hearInput(engine, run, { case: "control", value }, () => {});
 }
 
 function invalidRequest(message: string) {
