@@ -4,6 +4,7 @@ import type { ActiveRun } from "./active-run.ts";
 import type { RunInfo, RunState } from "./entries.ts";
 import { type ExecuteContext, runErrorCodes } from "./execute-context.ts";
 import { interruptsIn, openingsOf } from "./interrupts/open.ts";
+import { whyUnanswerable } from "./interrupts/unanswerable.ts";
 import { countMessages } from "./reconcile-messages.ts";
 import type { Session } from "./session.ts";
 
@@ -84,7 +85,7 @@ async function writeEnding(
     session.fold.lastStarted?.runId === run.info.runId && session.fold.lastTerminal !== undefined;
   const refusal = isWritten
     ? undefined
-    : (ending.refusal ?? tooManyInterrupts(session, ending.terminal?.event, context));
+    : (ending.refusal ?? interruptRefusal(session, ending.terminal?.event, context));
   const terminal = refusal || isWritten ? undefined : ending.terminal;
   let event: Terminal = terminal?.event;
   if (refusal) {
@@ -117,10 +118,13 @@ async function writeEnding(
   return info;
 }
 
-/** Why a run cannot end with what its agent said: more would wait than a session can hold. */
-function tooManyInterrupts(session: Session, event: Terminal, { limits }: ExecuteContext): Ending["refusal"] {
+/** Why a run cannot end with what its agent asked: more would wait than a session can hold, or nobody could answer. */
+function interruptRefusal(session: Session, event: Terminal, { limits }: ExecuteContext): Ending["refusal"] {
   const max = limits.openInterruptsMax;
-  const count = interruptsIn(event).length + session.openInterrupts.length;
+  const interrupts = interruptsIn(event);
+  const count = interrupts.length + session.openInterrupts.length;
+  const unanswerable = count <= max ? whyUnanswerable(interrupts) : undefined;
+  if (unanswerable !== undefined) return { code: runErrorCodes.unstorable, message: unanswerable };
   if (count <= max) return undefined;
   const message = `${count} interrupts would wait in the session, more than ${max} (openInterruptsMax).`;
   return { code: runErrorCodes.limit, message };

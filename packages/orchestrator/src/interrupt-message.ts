@@ -6,12 +6,12 @@ import {
   type SessionInterrupt,
   SessionInterruptSchema,
 } from "@dragoman/contract/orchestrator/v1/interrupt_pb";
-import type { InterruptInfo } from "@dragoman/engine";
+import { type InterruptInfo, interruptExpireTimeOf } from "@dragoman/engine";
 
 /** The wire form of an interrupt. */
 export function interruptMessage(info: InterruptInfo, isExpired = false): SessionInterrupt {
   const { interrupt, answer, decideTime } = info;
-  const expireTime = interrupt.expiresAt === undefined ? Number.NaN : Date.parse(interrupt.expiresAt);
+  const expireTime = interruptExpireTimeOf(interrupt);
   return create(SessionInterruptSchema, {
     interrupt: interruptToMessage(interrupt),
     createTime: timestampFromMs(info.createTime),
@@ -20,7 +20,7 @@ export function interruptMessage(info: InterruptInfo, isExpired = false): Sessio
     runId: info.runId,
     agentId: info.agentId,
     state: stateOf(info, isExpired),
-    ...(Number.isFinite(expireTime) && { expireTime: timestampFromMs(expireTime) }),
+    ...(expireTime !== undefined && { expireTime: timestampFromMs(expireTime) }),
     ...(answer && { answer: resumeEntryToMessage(answer) }),
     resumedRunId: info.resumedRunId ?? "",
     toolName: info.toolName ?? "",

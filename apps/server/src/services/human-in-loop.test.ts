@@ -218,6 +218,32 @@ describe("answers", () => {
     });
   });
 
+  test("wait for times that no calendar has, and every wire shows them", async () => {
+    const services = over("gRPC");
+    const sessionId = await ask(services, "asker", [
+      question("late", { expiresAt: "99999" }),
+      question("early", { expiresAt: "-000100-01-01T00:00:00Z" }),
+    ]);
+    for (const name of ["gRPC", "Connect JSON, HTTP/1.1", "Connect JSON in browsers"] as const) {
+      const leaving = new AbortController();
+      const watch = over(name).humanInLoop.watchInterrupts(
+        { filter: { sessionId } },
+        { signal: leaving.signal },
+      );
+      const items = await takeItems(watch[Symbol.asyncIterator](), 3);
+      expect(items.map(({ value }) => value)).toMatchObject([
+        { interrupt: { id: "early" }, state: InterruptState.EXPIRED },
+        { interrupt: { id: "late" }, state: InterruptState.OPEN },
+        { interruptCount: 2n },
+      ]);
+      leaving.abort();
+    }
+    const { humanInLoop } = over("Connect JSON, HTTP/1.1");
+    await humanInLoop.resolveInterrupt({ sessionId, interruptId: "early", decision: cancel });
+    const last = await humanInLoop.resolveInterrupt({ sessionId, interruptId: "late", decision: approve });
+    await endedRun(services, sessionId, last.resumedRunId);
+  });
+
   test("that are too large together are refused, and leave room to answer otherwise", async () => {
     const services = over("gRPC");
     const sessionId = await ask(services, "asker", [question("a"), question("b")]);

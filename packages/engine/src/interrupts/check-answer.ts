@@ -11,10 +11,14 @@ export function isExpired(interrupt: Interrupt, nowMs: number): boolean {
   return time !== undefined && time <= nowMs;
 }
 
+/** The times that google.protobuf.Timestamp has. One beyond them could not be shown to anybody. */
+const firstTime = Date.parse("0001-01-01T00:00:00Z");
+const lastTime = Date.parse("9999-12-31T23:59:59.999Z");
+
 /** Until when an interrupt may be answered; undefined where it does not expire, or nobody can tell when. */
 export function expireTimeOf({ expiresAt }: Interrupt): number | undefined {
   const time = expiresAt === undefined ? Number.NaN : Date.parse(expiresAt);
-  return Number.isFinite(time) ? time : undefined;
+  return Number.isFinite(time) ? Math.min(Math.max(time, firstTime), lastTime) : undefined;
 }
 
 /** Whether two answers say the same. Who gave them, and what else goes with them, does not count. */
