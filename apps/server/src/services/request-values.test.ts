@@ -48,9 +48,18 @@ describe.each(["gRPC", "Connect, HTTP/2", "gRPC-Web, HTTP/1.1"] as const)("over 
     const decision = { case: "input", value } as const;
     const answer = humanInLoop.resolveInterrupt({ sessionId, interruptId: "a", decision });
     expect(await refusedCall(answer)).toMatchObject(refused);
+    const inChat = { interruptId: "a", status: "resolved", payload: value };
+    const answered = { input: { case: "interruptAnswer", value: inChat } } as never;
+    const told = chat.sendChatInput({ chatId: sessionId, input: answered });
+    expect(await refusedCall(told)).toMatchObject(refused);
     const { session } = await sessions.getSession({ sessionId });
     expect(session?.openInterruptIds).toEqual(["a"]);
-    const sent = chat.sendChatInput({ chatId, agentId: "asker", forwardedProps: value, input: said });
+    const sent = chat.sendChatInput({
+      chatId,
+      agentId: "asker",
+      forwardedProps: value,
+      input: said as never,
+    });
     expect(await refusedCall(sent)).toMatchObject(refused);
     expect(await refusedCall(sessions.getSession({ sessionId: chatId }))).toMatchObject({
       reason: "SESSION_NOT_FOUND",
@@ -94,8 +103,9 @@ test.each(values)(
       yield { request: { case: "init", value: { ...init, forwardedProps: value } } } as const;
       yield { request: { case: "input", value: said } } as const;
     }
-    const items = await Array.fromAsync(chat.streamingChat(talking()));
-    expect(items.map(({ item }) => item)).toContainEqual(
+    const items: unknown[] = [];
+    for await (const { item } of chat.streamingChat(talking() as never)) items.push(item);
+    expect(items).toContainEqual(
       expect.objectContaining({ case: "rejected", value: expect.objectContaining(refused) }),
     );
   },

@@ -3,6 +3,7 @@ import {
   contextFromMessage,
   type Message,
   messageFromProto,
+  type ResumeEntry,
   resumeEntryFromMessage,
   toolFromMessage,
 } from "@dragoman/agui";
@@ -19,7 +20,7 @@ import {
 } from "@dragoman/contract/orchestrator/v1/chat_service_pb";
 import { type ChatOutcome, type Engine, newId } from "@dragoman/engine";
 import { invalidInput } from "../errors.ts";
-import { readValue } from "../read-value.ts";
+import { readStruct, readValue } from "../read-value.ts";
 
 /** Whose input it is, and what a run that it begins is given. */
 export type ChatSettings = Pick<
@@ -68,11 +69,19 @@ export async function takeInput(
 /** The last answer to a run begins the one that goes on; until then the others are kept. */
 async function answer(engine: Engine, key: ChatKey, proto: ResumeEntryProto): Promise<ChatOutcome> {
   const { headSequence: afterSequence } = await engine.getSession(key);
-  const { info } = await engine.interrupts.resolve(key, resumeEntryFromMessage(proto));
+  const { info } = await engine.interrupts.resolve(key, readAnswer(proto));
   const runId = info.resumedRunId ?? "";
   if (runId === "") return { disposition: "done", runId: "", afterSequence };
   const { state } = await engine.getRun(key, runId);
   return { disposition: state === "queued" ? "queued" : "started", runId, afterSequence };
+}
+
+/** Reads an answer; what JSON does not have would be told to the agent as something else. */
+function readAnswer(proto: ResumeEntryProto): ResumeEntry {
+  const { payload, metadata } = proto;
+  if (payload) readValue(payload, "payload");
+  if (metadata) readStruct(metadata, "metadata");
+  return resumeEntryFromMessage(proto);
 }
 
 /** The agent at work gets a result, or one that goes on with it. */
