@@ -1,9 +1,10 @@
 import type { CatalogEntry, LogKey } from "@dragoman/event-log";
 import type { EngineCore } from "../core.ts";
 import { readEntry, type SessionInfo } from "../entries.ts";
-import { EngineError } from "../errors.ts";
+import { EngineError, type EngineErrorReason } from "../errors.ts";
 import { listAll } from "../interrupts/find.ts";
 import type { Session } from "../session.ts";
+import { storageError } from "../storage-error.ts";
 import { closeSession, expiredNow } from "./close-session.ts";
 import { deadlineKind, deadlineTime } from "./deadline-entry.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -12,6 +13,8 @@ import { finishRemoval, isBeingRemoved, removeSession } from "./remove-session.t
 
 /** How long to wait before something is tried again that the store did not take. */
 const retryMs = 1_000;
+/** Why the end of a session may be late, without anything being wrong with the session. */
+const isOfStore: ReadonlySet<EngineErrorReason> = new Set(["STORAGE_FULL", "STORAGE_UNAVAILABLE"]);
 /** What a timer of Node can wait at most. */
 const longestTimerMs = 2_147_483_647;
 
@@ -67,9 +70,17 @@ export class SessionExpiry {
     await this.#close(session, why);
   }
 
-  /** Lets a session expire whose time is over, so that whoever looks at it sees it so. */
+  /**
+   * Lets a session expire whose time is over, so that whoever looks at it sees it so. Where the store takes no writes,
+   * it is looked at as it is: reads go on.
+   */
   async settle(session: Session): Promise<void> {
-    if (expiredNow(this.#core, session)) await this.#close(session, () => expiredNow(this.#core, session));
+    if (!expiredNow(this.#core, session)) return;
+    try {
+      await this.#close(session, () => expiredNow(this.#core, session));
+    } catch (error) {
+      if (!(error instanceof EngineError) || !isOfStore.has(error.reason)) throw error;
+    }
   }
 
   async #close(session: Session, why: Parameters<typeof closeSession>[2]): Promise<void> {
@@ -77,7 +88,7 @@ export class SessionExpiry {
       await closeSession(this.#core, session, why);
     } catch (error) {
       if (session.info.closing || session.isUnsure) this.#schedule(session.key, this.#core.now() + retryMs);
-      throw error;
+      throw storageError(error);
     }
   }
 
