@@ -33,9 +33,18 @@ export function expiredNow(core: EngineCore, session: Session): SessionClosing |
   return expiry && expiry.time <= core.now() ? { why: expiry.why, dropState: false } : undefined;
 }
 
+/** Reads back what was written of an end whose outcome is unknown. Call it while holding the mutex. */
+export async function findOut(core: EngineCore, session: Session): Promise<void> {
+  if (!session.isUnsure) return;
+  const { state } = session.info;
+  await session.refresh();
+  // Whoever wrote it was not told, and has not counted it.
+  if (state === "active" && session.info.state !== "active") core.sessions.countActive(-1);
+}
+
 /** Makes the intent durable, or all of it where nothing has to end first. */
 async function begin(core: EngineCore, session: Session, why: WhyClose): Promise<void> {
-  if (session.isUnsure) await session.refresh();
+  await findOut(core, session);
   if (session.info.state !== "active") return;
   const closing = why();
   if (!closing) return;
@@ -63,7 +72,7 @@ async function endRuns(core: EngineCore, session: Session, reason: string): Prom
 }
 
 async function finish(core: EngineCore, session: Session): Promise<void> {
-  if (session.isUnsure) await session.refresh();
+  await findOut(core, session);
   const { closing } = session.info;
   if (closing) await unlessItFails(session, () => say(core, session, closing, { closing: undefined }));
 }

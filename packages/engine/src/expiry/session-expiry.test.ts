@@ -222,7 +222,7 @@ test.each(["full", "failBefore", "failAfter"] as const)(
     for (const isEnd of [true, false]) {
       const store = withFaults(await openMemoryStore(), { seed: 1, [fault]: 1 });
       store.enable(false);
-      const { engine, clock } = await expiryEngine(echoAgent(), { store });
+      const { engine, clock } = await expiryEngine(echoAgent(), { store, limits: { sessionsMax: 1 } });
       await engine.createSession(key, { expireAfterMs: hourMs });
       await runToEnd(engine, input("r1"));
       store.enable(true);
@@ -237,6 +237,7 @@ test.each(["full", "failBefore", "failAfter"] as const)(
       await clock.advance(2 * hourMs);
       const named = (await sessionEvents(engine)).filter(({ event }) => event.type === "CUSTOM");
       expect(named).toHaveLength(1);
+      // It is over, so there is room for another one.
       await engine.createSession({ ...key, id: "other" });
     }
   },

@@ -5,7 +5,7 @@ import { EngineError, type EngineErrorReason } from "../errors.ts";
 import { listAll } from "../interrupts/find.ts";
 import type { Session } from "../session.ts";
 import { storageError } from "../storage-error.ts";
-import { closeSession, expiredNow } from "./close-session.ts";
+import { closeSession, expiredNow, findOut } from "./close-session.ts";
 import { deadlineKind, deadlineTime } from "./deadline-entry.ts";
 import { Deadlines } from "./deadlines.ts";
 import { expireTimeOf, removalTimeOf } from "./expire-time.ts";
@@ -172,7 +172,7 @@ export class SessionExpiry {
   async #step(key: LogKey): Promise<number | undefined> {
     const { sessions, retentionMs, now } = this.#core;
     const loaded = await sessions.peek(key);
-    if (loaded?.isUnsure) await loaded.mutex.run(() => loaded.refresh());
+    if (loaded?.isUnsure) await loaded.mutex.run(() => findOut(this.#core, loaded));
     const info = loaded?.info ?? (await this.#read(key));
     if (!info) return this.#tidy(key);
     if (info.state === "active" || info.closing) {
