@@ -6,7 +6,7 @@ import {
   type StreamingChatResponse,
   StreamingChatResponseSchema,
 } from "@dragoman/contract/orchestrator/v1/chat_service_pb";
-import { newId, type OpenChat, sameStatus } from "@dragoman/engine";
+import { type ChatStatus, newId, type OpenChat } from "@dragoman/engine";
 import { batchOf, reasonError } from "@dragoman/rpc";
 import { attachOptions } from "../agui-service.ts";
 import { attachmentItems } from "../attach-stream.ts";
@@ -16,6 +16,7 @@ import type { CompleteOptions } from "../options.ts";
 import { readValue } from "../read-value.ts";
 import { attachModeName } from "../run-service.ts";
 import type { CheckInput } from "./check-input.ts";
+import { DueStatuses } from "./due-statuses.ts";
 import { type ChatKey, takeInput } from "./inputs.ts";
 import { acceptedMessage, rejectedMessage, statusMessage } from "./to-message.ts";
 
@@ -73,7 +74,7 @@ function openOptions(init: ChatInit, context: HandlerContext, options: CompleteO
   };
 }
 
-/** What goes out besides batches of events: an item, or nothing that is worth one. */
+/** What goes out, or undefined where the chat may stand elsewhere now. */
 type Outgoing = StreamingChatResponse | undefined;
 
 /** Takes input and sends events until the client leaves, or has said all and the chat is idle. */
@@ -87,11 +88,21 @@ async function* converse(stream: ChatStream): AsyncGenerator<StreamingChatRespon
   });
   const events = attachmentItems(StreamingChatResponseSchema, context, attachment, true);
   const isOver = () => hasSaidAll && watch.isIdle && sent >= watch.headSequence;
-  for await (const item of merge<Outgoing>([inputs, events, statuses(chat)], isOver)) {
-    if (item === undefined) continue;
-    yield item;
-    sent = sequenceOf(item) ?? sent;
+  const due = new DueStatuses(watch);
+  for await (const item of merge<Outgoing>([inputs, events, changes(chat)], isOver)) {
+    if (item === undefined) due.note();
+    else {
+      yield item;
+      sent = sequenceOf(item) ?? sent;
+    }
+    for (const status of due.upTo(sent)) yield statusItem(status);
   }
+  due.note(); // the last change may not have been heard of yet
+  for (const status of due.upTo(sent)) yield statusItem(status);
+}
+
+function statusItem(status: ChatStatus): StreamingChatResponse {
+  return create(StreamingChatResponseSchema, { item: { case: "status", value: statusMessage(status) } });
 }
 
 /** Up to where everything was sent with an item. */
@@ -123,16 +134,9 @@ async function* takeInputs(stream: ChatStream, onEnd: () => void): AsyncGenerato
   }
 }
 
-/** Where the chat stands, whenever that changes; undefined where something else did. */
-async function* statuses({ watch }: OpenChat): AsyncGenerator<Outgoing> {
-  for (let before = undefined as typeof watch.status | undefined; !watch.isClosed; await watch.changed()) {
-    const { status } = watch;
-    const isNew = before === undefined || !sameStatus(before, status);
-    before = status;
-    yield isNew
-      ? create(StreamingChatResponseSchema, { item: { case: "status", value: statusMessage(status) } })
-      : undefined;
-  }
+/** Yields whenever it may have changed where the chat stands, and at the beginning. */
+async function* changes({ watch }: OpenChat): AsyncGenerator<undefined> {
+  for (; !watch.isClosed; await watch.changed()) yield undefined;
 }
 
 function invalidRequest(message: string) {
