@@ -254,6 +254,25 @@ test("an agent hears that it was paused, and that the pause ended by itself", as
   await idle(engine);
 });
 
+test("a cancel between two runs is for the one that the status tells of", async () => {
+  const agent = heldAgent();
+  const { store, slow } = await slowStore();
+  const { engine } = await engineWith(agent, { store });
+  const first = await engine.chats.say(key, said("m1"));
+  await agent.started;
+  const second = await engine.chats.say(key, said("m2"));
+  slow.delayMs = 50;
+  // These keep the second run from beginning when the first has ended.
+  const others = ["m3", "m4", "m5", "m6"].map((id) => engine.chats.say(key, said(id)));
+  agent.release();
+  await waitUntil(async () => (await engine.chats.status(key)).runId !== first.runId, "the first run to end");
+  expect(await engine.chats.cancel(key)).toMatchObject({ runId: second.runId });
+  slow.delayMs = 0;
+  await Promise.all(others);
+  await idle(engine);
+  expect((await engine.getRun(key, second.runId)).state).toBe("canceled");
+});
+
 test("a reset that waits for the queue gives up with the server", async () => {
   const agent = heldAgent();
   const { store, slow } = await slowStore();

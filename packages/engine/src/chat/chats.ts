@@ -112,9 +112,10 @@ export class Chats {
   cancel(key: LogKey): Promise<ChatOutcome> {
     return this.#core.sessions.use(key, async (session) => {
       session.assertOpen();
-      const { active } = session;
-      if (active) await this.#core.runs.cancel(session, active, "asked by a client");
-      return done(session, active?.info.runId ?? "");
+      // Between two runs the next one is what a client sees as active.
+      const run = session.active ?? session.queue[0];
+      if (run) await this.#core.runs.cancel(session, run, "asked by a client");
+      return done(session, run?.info.runId ?? "");
     });
   }
 
