@@ -26,7 +26,7 @@ afterAll(async () => {
 const refused = { code: Code.InvalidArgument, reason: "INVALID_REQUEST" };
 const id = () => crypto.randomUUID();
 const number = (value: number): Value => create(ValueSchema, { kind: { case: "numberValue", value } });
-const message = { id: "m", role: "user", content: { case: "text", value: "[]" } } as const;
+const message = { id: "m", role: "user", content: "[]" } as const;
 const said = { input: { case: "message", value: message } } as const;
 
 /** The values that google.protobuf has and JSON has not. */

@@ -95,7 +95,7 @@ async function findInterrupt(
     const runs = found.flatMap((one) => one?.runId ?? []);
     throw new EngineError(
       "INVALID_REQUEST",
-      `several interrupts of the session have the id ${quote(interruptId)}: say which by run_id`,
+      `several interrupts of the session have the id ${quote(interruptId)}: say which by run_id, with ResolveInterrupt`,
       { ...ids, run_ids: runs.slice(0, namedRunsMax).join(",") },
     );
   }
