@@ -109,6 +109,23 @@ describe("dragoman chat", () => {
     expect([code, stdout]).toEqual([1, expect.stringContaining("The run failed:")]);
   });
 
+  test("says how a question is answered, and shows what comes of it", async () => {
+    const command = startChat(["demo", "--session", "c5"]);
+    command.type("delete all notes");
+    await command.printed("The run waits for an answer");
+    const { session } = await client.sessions.getSession({ sessionId: "c5" });
+    const [interruptId = ""] = session?.openInterruptIds ?? [];
+    const decision = { case: "deny", value: {} } as const;
+    await client.humanInLoop.resolveInterrupt({ sessionId: "c5", interruptId, decision });
+    await command.printed("All right, I leave it as it is.");
+    command.endInput();
+    const { code, stderr } = await command.ended;
+    expect([code, stderr]).toEqual([
+      0,
+      `Answer: dragoman approvals approve ${interruptId} (or deny, answer, cancel)\n`,
+    ]);
+  });
+
   test("goes on where its connection is cut", async () => {
     const proxy = await createFaultProxy({ port: Number(new URL(server.url).port) });
     const command = startChat(["demo", "--queue"], proxy.url);

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { createInterface } from "node:readline";
+import type { AguiEvent } from "@dragoman/agui";
 import { ChatControl_Action as Action, ChatMode } from "@dragoman/contract/orchestrator/v1/chat_service_pb";
 import type { Command } from "commander";
 import { ChatConnection } from "../client/chat-connection.ts";
@@ -67,7 +68,10 @@ function chat(agentId: string, flags: ChatFlags): Promise<number> {
       client,
       { chatId: flags.session ?? randomUUID(), agentId, mode },
       {
-        onEvent: print,
+        onEvent: (event) => {
+          print(event);
+          if (!flags.json) tellHowToAnswer(event, terminal);
+        },
         onRejected: ({ message, reason }) => {
           isRejected = true;
           terminal.error(`${terminal.red(`${message} (${reason})`)}\n`);
@@ -80,6 +84,7 @@ function chat(agentId: string, flags: ChatFlags): Promise<number> {
       () => talk.send({ case: "control", value: { action: Action.CANCEL } }),
       () => process.exit(exitCodes.cancelled),
     );
+    if (process.stdin.isTTY && !flags.json) terminal.error(terminal.dim(`Say something. ${help}\n`));
     const lines = createInterface({ input: process.stdin });
     lines.on("line", (line) => takeLine(line, talk, own, terminal));
     lines.on("close", () => talk.done());
@@ -93,6 +98,13 @@ function chat(agentId: string, flags: ChatFlags): Promise<number> {
     if (!flags.json && !flags.session) terminal.error(terminal.dim(`session ${talk.chatId}\n`));
     return isRejected && !process.stdin.isTTY ? exitCodes.failed : printer.exitCode;
   });
+}
+
+/** A line that is typed is a message, also while a question waits. */
+function tellHowToAnswer(event: AguiEvent, terminal: Terminal): void {
+  if (event.type !== "RUN_FINISHED" || event.outcome?.type !== "interrupt") return;
+  for (const { id } of event.outcome.interrupts)
+    terminal.error(terminal.dim(`Answer: dragoman approvals approve ${id} (or deny, answer, cancel)\n`));
 }
 
 function takeLine(line: string, talk: ChatConnection, own: Set<string>, terminal: Terminal): void {
