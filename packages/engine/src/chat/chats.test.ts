@@ -239,6 +239,17 @@ test("a pause holds the agent back, ends by itself, and is told", async () => {
   attachment.close();
 });
 
+test("another message of an id that was told is refused, also after a reset", async () => {
+  const { engine } = await engineWith(liveAgent());
+  await engine.chats.say(key, steered("m1"));
+  await waitUntil(async () => (await textsOf(engine)).length === 2, "the answer");
+  const told = await engine.chats.say(key, steered("m2"));
+  await engine.chats.reset(key);
+  const other = engine.chats.say(key, steered("m2", "other"));
+  await expect(other).rejects.toMatchObject({ reason: "RUN_EXISTS", metadata: { run_id: told.runId } });
+  expect(await engine.chats.say(key, steered("m2"))).toEqual(told);
+});
+
 test("an agent hears that it was paused, and that the pause ended by itself", async () => {
   const agent = liveAgent();
   const { engine } = await engineWith(agent, { limits: { pauseTimeoutMs: 20 } });

@@ -24,16 +24,20 @@ export function runIdOf(messageId: string): string {
   return `chat-${createHash("sha256").update(messageId).digest("hex").slice(0, 32)}`;
 }
 
+/** What is kept of a message that went to an agent at work. */
+type Steered = Pick<ChatOutcome, "runId" | "afterSequence"> & { readonly digest: string };
+
 /** What is written with a message that goes to an agent at work, so that a repeat of it is known. */
 export function steeredEntry(
   { namespace, id: parent }: LogKey,
-  messageId: string,
-  outcome: Pick<ChatOutcome, "runId" | "afterSequence">,
+  message: Message,
+  { runId, afterSequence }: Pick<ChatOutcome, "runId" | "afterSequence">,
   timeMs: number,
 ): CatalogChange {
-  const value = new TextEncoder().encode(JSON.stringify(outcome));
+  const kept: Steered = { runId, afterSequence, digest: digestOf(message) };
+  const value = new TextEncoder().encode(JSON.stringify(kept));
   const order = orderOf(timeMs, 0);
-  return { put: { namespace, kind, parent, id: messageId, label: "", state: "", order, value } };
+  return { put: { namespace, kind, parent, id: message.id, label: "", state: "", order, value } };
 }
 
 /**
@@ -61,8 +65,10 @@ export async function findSaid(
   const { namespace, id: parent } = session.key;
   const entry = await catalog.get({ namespace, kind, parent, id: message.id });
   if (entry) {
-    const steered = JSON.parse(new TextDecoder().decode(entry.value)) as Omit<ChatOutcome, "disposition">;
-    return { disposition: "steered", ...steered };
+    const { digest, runId, afterSequence } = JSON.parse(new TextDecoder().decode(entry.value)) as Steered;
+    // After a reset the history has it no more.
+    if (digest !== digestOf(message)) throw idIsUsed(session, message.id, runId);
+    return { disposition: "steered", runId, afterSequence };
   }
   return known && { disposition: "done", runId: "", afterSequence: session.headSequence };
 }
@@ -77,8 +83,17 @@ async function messageOf(session: Session, run: RunInfo, messageId: string): Pro
 }
 
 function isSame(a: Message, b: Message): boolean {
-  const name = (message: Message) => ("name" in message ? message.name : undefined);
-  return a.role === b.role && name(a) === name(b) && sameJson(a.content, b.content);
+  return a.role === b.role && nameOf(a) === nameOf(b) && sameJson(a.content, b.content);
+}
+
+function nameOf(message: Message): string | undefined {
+  return "name" in message ? message.name : undefined;
+}
+
+/** Differs for messages that are not the same; they are plain text. */
+function digestOf(message: Message): string {
+  const text = JSON.stringify([message.role, nameOf(message) ?? null, message.content ?? null]);
+  return createHash("sha256").update(text).digest("hex").slice(0, 32);
 }
 
 function idIsUsed(session: Session, messageId: string, runId: string): EngineError {

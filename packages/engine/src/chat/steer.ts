@@ -43,7 +43,7 @@ export async function steer(
   const { runId } = run.info;
   const afterSequence = writer.nextSequence - 1;
   inject(port, message);
-  writer.add([], [steeredEntry(session.key, message.id, { runId, afterSequence }, core.now())]);
+  writer.add([], [steeredEntry(session.key, message, { runId, afterSequence }, core.now())]);
   await session.flush();
   if (!only) run.promised.add(message.id);
   const isHanded = port.inputs.push({ type: "message", message }, only?.onTaken);
