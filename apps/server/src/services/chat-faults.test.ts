@@ -19,7 +19,7 @@ async function talkOver(
 ): Promise<HeardEvent[]> {
   const heard: HeardEvent[] = [];
   const taken = new Set<string>();
-  for (let attempt = 0; attempt < 200; attempt++) {
+  for (let attempt = 0; attempt < 3_000; attempt++) {
     const afterSequence = BigInt(heard.at(-1)?.sequence ?? 0);
     const talk = new Talk(services(), { chatId, agentId: "demo", afterSequence, mode });
     for (const [id, content] of messages) if (!taken.has(id)) talk.say(id, content);
@@ -28,7 +28,7 @@ async function talkOver(
     heard.push(...talk.events);
     for (const decision of talk.decisions) if ("messageId" in decision) taken.add(decision.messageId);
     if (talk.outcome === "ok" && taken.size === messages.size) return heard;
-    await delay(10);
+    await delay(20);
   }
   throw new Error("the client got nowhere");
 }

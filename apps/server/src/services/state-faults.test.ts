@@ -24,7 +24,7 @@ async function append(client: AgentClient, sessionId: string, value: string): Pr
       await client.state.updateState(request, { timeoutMs: 5_000 });
       return;
     } catch (error) {
-      if (attempt === 200) throw error;
+      if (attempt === 1_000) throw error;
       await delay(50);
     }
   }
