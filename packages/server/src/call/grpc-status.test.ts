@@ -22,6 +22,14 @@ test("an error that fits is not touched", () => {
   expect(headers.has("grpc-status-details-bin")).toBe(true);
 });
 
+test("a message has only those characters encoded that gRPC wants so", () => {
+  const text = `first: "a/b", {c} & 100%41 \u00e9\n~`;
+  const headers = setGrpcStatus(new Headers(), new ConnectError(text, Code.Internal));
+  const message = headers.get("grpc-message") ?? "";
+  expect(message).toBe(`first:%20"a/b",%20{c}%20&%20100%2541%20%C3%A9%0A~`);
+  expect(decodeURIComponent(message)).toBe(text);
+});
+
 test("one that does not loses its last details and the end of its message", () => {
   const fieldViolations = Array.from({ length: 1_000 }, () => ({
     field: "x".repeat(50),

@@ -13,7 +13,18 @@ const maxDetailBytes = 4_096;
  * out, the last ones first, so that a peer gets the status in any case.
  */
 export function setGrpcStatus(target: Headers, error: ConnectError): Headers {
-  return setTrailerStatus(target, fitting(error));
+  const headers = setTrailerStatus(target, fitting(error));
+  const message = headers.get("grpc-message");
+  if (message !== null) headers.set("grpc-message", readable(message));
+  return headers;
+}
+
+/**
+ * gRPC encodes only what is no printable ASCII, and `%`. Peers such as grpc-js leave other characters encoded and would
+ * show people "init%3A". Spaces stay as they are: headers lose those at their ends.
+ */
+function readable(encoded: string): string {
+  return encoded.replace(/%(?:2[1-46-9A-F]|[3-6][0-9A-F]|7[0-9A-E])/g, decodeURIComponent);
 }
 
 function fitting(error: ConnectError): ConnectError {
