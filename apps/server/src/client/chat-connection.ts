@@ -4,11 +4,12 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type AguiEvent, eventFromMessage } from "@dragoman/agui";
 import type { AgentClient } from "@dragoman/client";
-import type {
-  ChatInitSchema,
-  ChatInputSchema,
-  ChatRejected,
-  StreamingChatRequestSchema,
+import {
+  ChatControl_Action as Action,
+  type ChatInitSchema,
+  type ChatInputSchema,
+  type ChatRejected,
+  type StreamingChatRequestSchema,
 } from "@dragoman/contract/orchestrator/v1/chat_service_pb";
 
 type Request = MessageInitShape<typeof StreamingChatRequestSchema>;
@@ -20,6 +21,13 @@ export interface ChatHandlers {
   onRejected(rejected: ChatRejected): void;
   /** The stream was lost, and is opened again. */
   onLost(error: ConnectError): void;
+}
+
+/** An input that was not decided yet. */
+interface Undecided {
+  readonly input: Input;
+  /** The run that was active when it was sent first; undefined before. */
+  runId?: string;
 }
 
 /** How often a lost stream is opened again without anything coming, and how long to wait between. */
@@ -35,9 +43,11 @@ export class ChatConnection {
   readonly #handlers: ChatHandlers;
   readonly #leave = new AbortController();
   /** Inputs that were not decided, in order. */
-  #undecided: Input[] = [];
+  #undecided: Undecided[] = [];
   /** How many of them were sent on the stream that is open. */
   #sent = 0;
+  /** The run that is active, as the server last said. */
+  #runId = "";
   #isDone = false;
   #wake = () => {};
   #afterSequence: bigint | undefined;
@@ -62,7 +72,7 @@ export class ChatConnection {
   }
 
   send(input: Input): void {
-    this.#undecided.push(input);
+    this.#undecided.push({ input });
     this.#wake();
   }
 
@@ -107,6 +117,9 @@ export class ChatConnection {
         case "ready":
           this.#afterSequence ??= item.value.headSequence;
           break;
+        case "status":
+          this.#runId = item.value.runId;
+          break;
         case "event":
           this.#handlers.onEvent(eventFromMessage(item.value));
           break;
@@ -124,10 +137,14 @@ export class ChatConnection {
   async *#requests(): AsyncGenerator<Request> {
     const place = this.#afterSequence === undefined ? {} : { afterSequence: this.#afterSequence };
     yield { request: { case: "init", value: { ...this.#init, ...place, logId: this.#logId } as never } };
+    // Whether a control that was sent on a lost stream was done is not known: it is for no other run.
+    this.#undecided = this.#undecided.filter((one) => !(isForOneRun(one.input) && one.runId === ""));
     for (;;) {
-      const input = this.#undecided[this.#sent];
-      if (input) {
+      const next = this.#undecided[this.#sent];
+      if (next) {
         this.#sent++;
+        const input = next.runId === undefined ? next.input : forRun(next.input, next.runId);
+        next.runId ??= this.#runId;
         yield { request: { case: "input", value: { input } } };
       } else if (this.#isDone) return;
       else {
@@ -137,4 +154,13 @@ export class ChatConnection {
       }
     }
   }
+}
+
+function isForOneRun(input: Input): boolean {
+  return input.case === "control" && input.value.action !== Action.RESET;
+}
+
+function forRun(input: Input, runId: string): Input {
+  if (input.case !== "control" || !isForOneRun(input)) return input;
+  return { case: "control", value: { action: input.value.action ?? Action.UNSPECIFIED, runId } };
 }

@@ -96,24 +96,32 @@ export class Chats {
     );
   }
 
-  /** Holds the active run back, or lets it go on. Without one nothing happens. */
-  setPaused(key: LogKey, isPaused: boolean): Promise<ChatOutcome> {
+  /**
+   * Holds the active run back, or lets it go on. Without one nothing happens, nor where it is not the one that is
+   * meant.
+   */
+  setPaused(key: LogKey, isPaused: boolean, meantRunId = ""): Promise<ChatOutcome> {
     return this.#core.sessions.use(key, (session) => {
       session.assertOpen();
       return withPort(session, (port) => {
         const runId = session.active?.info.runId ?? "";
+        if (meantRunId !== "" && meantRunId !== runId) return done(session, "");
         if (port && port.isPaused !== isPaused) port.setPaused(isPaused);
         return done(session, runId);
       });
     });
   }
 
-  /** Ends the active run as cancelled; the intent is durable when this resolves. Those that wait begin. */
-  cancel(key: LogKey): Promise<ChatOutcome> {
+  /**
+   * Ends the active run as cancelled; the intent is durable when this resolves. Those that wait begin. Where it is
+   * not the run that is meant, nothing happens.
+   */
+  cancel(key: LogKey, meantRunId = ""): Promise<ChatOutcome> {
     return this.#core.sessions.use(key, async (session) => {
       session.assertOpen();
       // Between two runs the next one is what a client sees as active.
       const run = session.active ?? session.queue[0];
+      if (meantRunId !== "" && meantRunId !== run?.info.runId) return done(session, "");
       if (run) await this.#core.runs.cancel(session, run, "asked by a client");
       return done(session, run?.info.runId ?? "");
     });

@@ -44,7 +44,7 @@ const saidRoles: ReadonlySet<string> = new Set(["user", "developer", "system"]);
 export async function takeInput(
   engine: Engine,
   key: ChatKey,
-  { input }: ChatInput,
+  { input, interruptRunId }: ChatInput,
   settings: ChatSettings,
 ): Promise<TakenInput> {
   switch (input.case) {
@@ -58,7 +58,7 @@ export async function takeInput(
     case "control":
       return { ...(await control(engine, key, input.value)), messageId: "" };
     case "interruptAnswer":
-      return { ...(await answer(engine, key, input.value)), messageId: "" };
+      return { ...(await answer(engine, key, input.value, interruptRunId)), messageId: "" };
     case "toolResult":
       return { ...(await submit(engine, key, input.value)), messageId: "" };
     case undefined:
@@ -67,9 +67,14 @@ export async function takeInput(
 }
 
 /** The last answer to a run begins the one that goes on; until then the others are kept. */
-async function answer(engine: Engine, key: ChatKey, proto: ResumeEntryProto): Promise<ChatOutcome> {
+async function answer(
+  engine: Engine,
+  key: ChatKey,
+  proto: ResumeEntryProto,
+  interruptedRunId: string,
+): Promise<ChatOutcome> {
   const { headSequence: afterSequence } = await engine.getSession(key);
-  const { info } = await engine.interrupts.resolve(key, readAnswer(proto));
+  const { info } = await engine.interrupts.resolve(key, { ...readAnswer(proto), runId: interruptedRunId });
   const runId = info.resumedRunId ?? "";
   if (runId === "") return { disposition: "done", runId: "", afterSequence };
   const { state } = await engine.getRun(key, runId);
@@ -97,16 +102,16 @@ async function submit(
   return { disposition: runId === activeRunId ? "steered" : "started", runId, afterSequence };
 }
 
-function control(engine: Engine, key: ChatKey, { action }: ChatControl): Promise<ChatOutcome> {
+function control(engine: Engine, key: ChatKey, { action, runId }: ChatControl): Promise<ChatOutcome> {
   switch (action) {
     case Action.PAUSE:
-      return engine.chats.setPaused(key, true);
+      return engine.chats.setPaused(key, true, runId);
     case Action.RESUME:
-      return engine.chats.setPaused(key, false);
+      return engine.chats.setPaused(key, false, runId);
     case Action.RESET:
       return engine.chats.reset(key);
     default:
-      return engine.chats.cancel(key);
+      return engine.chats.cancel(key, runId);
   }
 }
 
