@@ -13,6 +13,7 @@ export const kindsOfSession = [
   "tool",
   "tool_call",
   "chat-message",
+  "child",
 ] as const;
 
 const removedAtOnce = 1_000;

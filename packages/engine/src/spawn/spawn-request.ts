@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { SpawnOptions } from "@dragoman/agent";
 import type { SessionParent } from "../entries.ts";
 import type { RunRequest } from "../start-run.ts";
+import { childEntry } from "./children.ts";
 
 /** A task for a sub-agent. */
 export interface SpawnRequest extends Omit<SpawnOptions, "taskId"> {
@@ -37,8 +38,8 @@ export function childSessionId({ uid = "", taskId, parent }: SpawnRequest): stri
   return `spawn-${digest}`;
 }
 
-/** The run of a sub-agent. */
-export function childRequest(request: PlacedRequest): RunRequest {
+/** The run of a sub-agent. `order` is the place of its session among those of its parent's. */
+export function childRequest(request: PlacedRequest, order: number): RunRequest {
   const { namespace, agentId, task, taskId, parent, depth, sessionId } = request;
   return {
     namespace,
@@ -52,6 +53,9 @@ export function childRequest(request: PlacedRequest): RunRequest {
     ifActive: "reject",
     disconnect: { action: "continue", graceMs: 0 },
     history: "append",
-    ...(parent && { newSession: { parent, spawnDepth: depth } }),
+    ...(parent && {
+      newSession: { parent, spawnDepth: depth },
+      opening: { events: [], catalog: () => childEntry(request, order) },
+    }),
   };
 }

@@ -15,6 +15,7 @@ import type { RunPort } from "../run-port.ts";
 import { agentNotFound } from "../run-refusals.ts";
 import type { Session } from "../session.ts";
 import { withPort } from "../with-port.ts";
+import { followParents } from "./children.ts";
 import { parentRun } from "./parent-run.ts";
 import { runEnded, spawnTooDeep, taskIdTaken } from "./spawn-errors.ts";
 import { childRequest, childSessionId, type PlacedRequest, type SpawnRequest } from "./spawn-request.ts";
@@ -37,6 +38,11 @@ export class Spawns {
   constructor(core: EngineCore) {
     this.#core = core;
     core.runContextParts.push((run) => ({ spawn: this.#spawnFor(run) }));
+    followParents(core);
+  }
+
+  #order(): number {
+    return this.#core.created().order;
   }
 
   /**
@@ -52,13 +58,14 @@ export class Spawns {
     };
     if (!parent) {
       const placed = { ...request, depth: 0, sessionId: childSessionId(request) };
-      return this.#core.startRun(childRequest(placed), attached);
+      return this.#core.startRun(childRequest(placed, this.#order()), attached);
     }
     const key = { namespace, id: parent.sessionId };
     return this.#core.sessions.use(key, async (session) => {
       const placed = await this.#place(session, request, parent);
       // A retry gets its answer whatever became of the parent.
-      if (await this.#exists(placed)) return this.#core.startRun(childRequest(placed), attached);
+      if (await this.#exists(placed))
+        return this.#core.startRun(childRequest(placed, this.#order()), attached);
       return withPort(session, (port) => this.#startInside(session, port, placed, attached));
     });
   }
@@ -117,13 +124,13 @@ export class Spawns {
   ): Promise<T> {
     const run = session.active;
     const runId = request.parent?.runId ?? "";
-    if (await this.#exists(request)) return this.#core.startRun(childRequest(request), then);
+    if (await this.#exists(request)) return this.#core.startRun(childRequest(request, this.#order()), then);
     if (!port || run?.info.runId !== runId || run.info.cancelRequested)
       throw runEnded(session.sessionId, runId);
     this.#check(run, request.depth);
     if (port.hasSubagent(request.taskId)) throw taskIdTaken(session.sessionId, request.taskId);
     const { hops = 0 } = run.info;
-    return this.#core.startRun({ ...childRequest(request), hops }, async (started) => {
+    return this.#core.startRun({ ...childRequest(request, this.#order()), hops }, async (started) => {
       const child = started.session.liveRun(request.taskId);
       if (child) await this.#show(session, run, started.session, child, request);
       return then(started);
