@@ -2,6 +2,7 @@ import type { LogKey } from "@dragoman/event-log";
 import type { SessionInfo, SessionOptions } from "./entries.ts";
 import { type EngineError, limitReached, sessionNotFound } from "./errors.ts";
 import { Session, type SessionEnvironment } from "./session.ts";
+import { storageError } from "./storage-error.ts";
 
 /** What the sessions of an engine share, and what each is made with. */
 export interface SessionsEnvironment extends SessionEnvironment {
@@ -149,6 +150,14 @@ export class Sessions {
     throw limitReached("sessionsMax", sessionsMax, "too many sessions are active: end some first");
   }
 
+  async #load(key: LogKey): Promise<Session | undefined> {
+    try {
+      return await Session.load(this.#environment, key);
+    } catch (error) {
+      throw storageError(error);
+    }
+  }
+
   /** Counts it at once, so that many that are made together do not pass the limit. */
   async #create(key: LogKey, info: SessionInfo): Promise<Session> {
     this.#activeCount++;
@@ -156,7 +165,7 @@ export class Sessions {
       return await Session.create(this.#environment, key, this.#withDefaults(info));
     } catch (error) {
       this.#activeCount--;
-      throw error;
+      throw storageError(error);
     }
   }
 
@@ -167,7 +176,7 @@ export class Sessions {
 
   #entryOf(id: string, key: LogKey): Entry {
     const existing = this.#entries.get(id);
-    const entry = existing ?? { opening: Session.load(this.#environment, key), holds: 0 };
+    const entry = existing ?? { opening: this.#load(key), holds: 0 };
     if (existing) this.#entries.delete(id); // moves to the end: the longest unused is forgotten first
     this.#entries.set(id, entry);
     return entry;

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { openMemoryStore, StoreFullError } from "@dragoman/event-log";
 import { openSqliteStore } from "@dragoman/store-sqlite";
 import { expect, test } from "vitest";
 import type { Engine } from "./engine.ts";
@@ -59,3 +60,19 @@ async function fillUp(engine: Engine): Promise<void> {
     attachment.close();
   }
 }
+
+test("a store that is full when a session is to be made says so, and makes it when there is room", async () => {
+  const store = await openMemoryStore();
+  let isFull = true;
+  const acquire: typeof store.log.acquire = (logKey, options) => {
+    return isFull ? Promise.reject(new StoreFullError("no room")) : store.log.acquire(logKey, options);
+  };
+  const log = Object.assign(Object.create(store.log) as typeof store.log, { acquire });
+  const { engine } = await engineWith(talker, { store: { ...store, log, catalog: store.catalog } });
+  const key = { namespace: "default", id: "new" };
+  await expect(engine.createSession(key)).rejects.toMatchObject({ reason: "STORAGE_FULL" });
+  await expect(runToEnd(engine, talk("new", "r1", 1))).rejects.toMatchObject({ reason: "STORAGE_FULL" });
+  await expect(engine.states.get(key)).rejects.toMatchObject({ reason: "SESSION_NOT_FOUND" });
+  isFull = false;
+  expect(types(await runToEnd(engine, talk("new", "r1", 1))).at(-1)).toBe("RUN_FINISHED");
+});
