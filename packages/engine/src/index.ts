@@ -55,6 +55,7 @@ export type { Spawns } from "./spawn/spawns.ts";
 export type { RunRequest } from "./start-run.ts";
 export type { SessionStates, StateUpdate, StateView, UpdatedState } from "./state/session-states.ts";
 export type { StateWatch, StateWatchOptions, StateWatchResult } from "./state/state-watch.ts";
+export { storageError } from "./storage-error.ts";
 export type { Place, Surfaces } from "./surface/surfaces.ts";
 export type { AcceptedResult, SubmittedResult } from "./tools/submit-result.ts";
 export type {

@@ -15,6 +15,7 @@ import type { EngineCore } from "../core.ts";
 import { encodeWithin } from "../encode-within.ts";
 import { EngineError, limitReached } from "../errors.ts";
 import { newId } from "../new-id.ts";
+import { originMetadata } from "../origin.ts";
 import type { RunPort } from "../run-port.ts";
 import type { Session } from "../session.ts";
 import { withPort } from "../with-port.ts";
@@ -104,7 +105,7 @@ export class SessionStates {
     const event = changeEvent(update.change, next, patch);
     const size = this.#checkSize(session, { current, revision, next }, event);
     if (port) {
-      const sequence = port.inject([{ ...event, ...originOfChange }]);
+      const sequence = port.inject([{ ...event, metadata: originMetadata("state") }]);
       port.state.changed(next, sequence);
       port.inputs.push({ type: "state_patch", patch });
       await write(session, catalog);
@@ -148,9 +149,6 @@ function stateOf({ fold }: Session): { readonly current: unknown; readonly revis
 }
 
 const limitValues = { stateWeightMax: maxStateWeight, stateDepthMax: MAX_VALUE_DEPTH } as const;
-
-/** Marks an event in a run of an agent that the agent did not make. */
-const originOfChange = { metadata: { "dragoman-origin": "state" } } as const;
 
 function viewOf({ fold, logId }: Session): StateView {
   return { state: fold.state, revision: fold.stateRevision, logId };

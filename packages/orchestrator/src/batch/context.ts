@@ -1,12 +1,5 @@
-import { type AgentSource, type Engine, EngineError, quote } from "@dragoman/engine";
-import {
-  type Catalog,
-  type CatalogChange,
-  LimitError,
-  StoreClosedError,
-  StoreFailedError,
-  StoreFullError,
-} from "@dragoman/event-log";
+import { type AgentSource, type Engine, EngineError, quote, storageError } from "@dragoman/engine";
+import { type Catalog, type CatalogChange, StoreClosedError } from "@dragoman/event-log";
 import type { BatchLimits } from "./limits.ts";
 
 /** What all batches of a server share. */
@@ -77,28 +70,7 @@ export async function asking<T>(answer: Promise<T>): Promise<T> {
 
 /** What a caller is told of a store that does not do what it is asked. */
 export function refusedByStore(error: unknown): unknown {
-  if (error instanceof StoreFullError) {
-    return new EngineError(
-      "STORAGE_FULL",
-      "the store has no room: nothing was written; free space and try again",
-    );
-  }
-  if (error instanceof LimitError) {
-    const metadata = { limit: error.limit, value: String(error.max) };
-    return new EngineError(
-      "LIMIT_REACHED",
-      `the store takes no more at once (${error.limit} is ${error.max})`,
-      metadata,
-    );
-  }
-  if (error instanceof StoreFailedError) {
-    return new EngineError(
-      "STORAGE_UNAVAILABLE",
-      "the store failed: look at the server's log, and restart it",
-    );
-  }
-  if (error instanceof StoreClosedError) return shuttingDown();
-  return error;
+  return error instanceof StoreClosedError ? shuttingDown() : storageError(error);
 }
 
 /** The error for a batch that does not exist, or not any more. */
