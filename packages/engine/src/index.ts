@@ -28,6 +28,7 @@ export type { SessionEvents } from "./events/session-events.ts";
 export { runErrorCodes } from "./execute-context.ts";
 export { expireTimeOf } from "./expiry/expire-time.ts";
 export { fingerprintOf } from "./fingerprint.ts";
+export { IdleWait } from "./idle-wait.ts";
 export { expireTimeOf as interruptExpireTimeOf } from "./interrupts/check-answer.ts";
 export type {
   InterruptFilter,

@@ -2,6 +2,7 @@ import { decodeEvent, type EventBatch, readFrames } from "@dragoman/agui";
 import type { LogKey } from "@dragoman/event-log";
 import type { EngineCore } from "../core.ts";
 import type { EventSource } from "../hub.ts";
+import { IdleWait } from "../idle-wait.ts";
 import { type EventFilter, type EventMatcher, matcherOf, type SessionEvent } from "./event-filter.ts";
 
 /** What a watcher of events asks for. */
@@ -43,8 +44,7 @@ export class EventWatch {
   #pendingBytes = 0;
   /** How many events were left out after what waits. */
   #skippedCount = 0;
-  #wake: ((isIdle: boolean) => void) | undefined;
-  readonly #onAbort = () => this.#wake?.(false);
+  readonly #idle = new IdleWait();
 
   constructor(core: EngineCore, options: EventWatchOptions) {
     this.#core = core;
@@ -53,7 +53,7 @@ export class EventWatch {
     this.#unsubscribe = core.hub.subscribe({
       onEvents: (key, batch, source) => this.#take(key, batch, source),
     });
-    options.signal.addEventListener("abort", this.#onAbort);
+    options.signal.addEventListener("abort", this.#idle.wake);
   }
 
   /** Waits for what comes next. Throws the signal's reason when it aborts. */
@@ -62,14 +62,14 @@ export class EventWatch {
       this.#options.signal.throwIfAborted();
       const result = this.#read();
       if (result) return result;
-      if (await this.#wait()) return "idle";
+      if (await this.#idle.wait(this.#options.idleMs)) return "idle";
     }
   }
 
   /** Releases what it holds. */
   close(): void {
     this.#unsubscribe();
-    this.#options.signal.removeEventListener("abort", this.#onAbort);
+    this.#options.signal.removeEventListener("abort", this.#idle.wake);
     this.#waiting = [];
   }
 
@@ -84,7 +84,7 @@ export class EventWatch {
     this.#waiting.push({ skippedCount: this.#skippedCount, key, batch, source, time });
     this.#skippedCount = 0;
     this.#pendingBytes += size;
-    this.#wake?.(false);
+    this.#idle.wake();
   }
 
   /** The events of the batch that waits longest and has any, and what was left out before it; or after all. */
@@ -115,17 +115,5 @@ export class EventWatch {
       events.push({ sessionId: key.id, runId, agentId, sequence, logId, time, event, bytes });
     });
     return events;
-  }
-
-  async #wait(): Promise<boolean> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const isIdle = await new Promise<boolean>((resolve) => {
-      this.#wake = resolve;
-      timer = setTimeout(() => resolve(true), this.#options.idleMs);
-      timer.unref?.();
-    });
-    clearTimeout(timer);
-    this.#wake = undefined;
-    return isIdle;
   }
 }

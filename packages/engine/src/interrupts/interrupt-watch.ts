@@ -1,6 +1,7 @@
 import type { EngineCore } from "../core.ts";
 import { type InterruptInfo, readEntry } from "../entries.ts";
 import { limitReached } from "../errors.ts";
+import { IdleWait } from "../idle-wait.ts";
 import { expireTimeOf, isExpired } from "./check-answer.ts";
 import { Deadlines } from "./deadlines.ts";
 import { getInterrupt, listAll } from "./find.ts";
@@ -66,8 +67,7 @@ export class InterruptWatch {
   #count = 0;
   #overflow = false;
   #isWoken = false;
-  #wake: (() => void) | undefined;
-  readonly #onAbort = () => this.#wake?.();
+  readonly #idle = new IdleWait();
 
   constructor(core: EngineCore, options: InterruptWatchOptions) {
     this.#core = core;
@@ -75,7 +75,7 @@ export class InterruptWatch {
     // Changes are taken from now on, and what waits is listed later: nothing is missed between the two.
     this.#unsubscribe = core.hub.subscribe({ onInterrupt: (info) => this.#take(info) });
     this.#listing = this.#list();
-    options.signal.addEventListener("abort", this.#onAbort);
+    options.signal.addEventListener("abort", this.#idle.wake);
   }
 
   /** Waits for what comes next. Throws the signal's reason when it aborts, LIMIT_REACHED if read too slowly. */
@@ -103,15 +103,15 @@ export class InterruptWatch {
   /** Makes {@link next} return soon. */
   wake(): void {
     this.#isWoken = true;
-    this.#wake?.();
+    this.#idle.wake();
   }
 
   /** Releases what it holds. */
   close(): void {
     this.#unsubscribe();
-    this.#options.signal.removeEventListener("abort", this.#onAbort);
+    this.#options.signal.removeEventListener("abort", this.#idle.wake);
     this.#changed.clear();
-    this.#wake?.();
+    this.#idle.wake();
   }
 
   #take(info: InterruptInfo): void {
@@ -128,7 +128,7 @@ export class InterruptWatch {
       this.#overflow = true;
       this.#changed.clear();
     }
-    this.#wake?.();
+    this.#idle.wake();
   }
 
   #matches(info: InterruptInfo): boolean {
@@ -221,15 +221,8 @@ export class InterruptWatch {
     const idleMs = Math.max(0, idleAt - performance.now());
     const { next } = this.#deadlines;
     const expiresMs = next === undefined ? Number.POSITIVE_INFINITY : Math.max(0, next - this.#core.now());
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const isIdle = await new Promise<boolean>((resolve) => {
-      this.#wake = () => resolve(false);
-      const waitMs = Math.min(idleMs, expiresMs, longestTimerMs);
-      timer = setTimeout(() => resolve(idleMs <= expiresMs), waitMs);
-    });
-    clearTimeout(timer);
-    this.#wake = undefined;
-    return isIdle;
+    const isOver = await this.#idle.wait(Math.min(idleMs, expiresMs, longestTimerMs));
+    return isOver && idleMs <= expiresMs;
   }
 }
 

@@ -1,4 +1,5 @@
 import { EngineError } from "../errors.ts";
+import { IdleWait } from "../idle-wait.ts";
 import type { Session } from "../session.ts";
 
 /** Where a watch begins, and when it ends. */
@@ -25,8 +26,7 @@ export class StateWatch {
   /** The revision that was given last; undefined before the first. */
   #revision: number | undefined;
   #isClosed = false;
-  #wake: ((isIdle: boolean) => void) | undefined;
-  readonly #onChange = () => this.#wake?.(false);
+  readonly #idle = new IdleWait();
 
   /** Throws CURSOR_AHEAD or CURSOR_OF_ANOTHER_LOG where `afterRevision` is no place in this log. */
   constructor(session: Session, options: StateWatchOptions) {
@@ -41,7 +41,7 @@ export class StateWatch {
       if (afterRevision === session.fold.stateRevision) this.#revision = afterRevision;
     }
     session.users++;
-    options.signal.addEventListener("abort", this.#onChange);
+    options.signal.addEventListener("abort", this.#idle.wake);
   }
 
   get logId(): string {
@@ -77,8 +77,8 @@ export class StateWatch {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#options.signal.removeEventListener("abort", this.#onChange);
-    this.#session.waiting.delete(this.#onChange);
+    this.#options.signal.removeEventListener("abort", this.#idle.wake);
+    this.#session.waiting.delete(this.#idle.wake);
     this.#session.users--;
   }
 
@@ -90,16 +90,10 @@ export class StateWatch {
 
   /** Waits for whatever is appended next; true if nothing came for a while. */
   async #wait(): Promise<boolean> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const isIdle = await new Promise<boolean>((resolve) => {
-      this.#wake = resolve;
-      this.#session.waiting.add(this.#onChange);
-      timer = setTimeout(() => resolve(true), this.#options.idleMs);
-      timer.unref?.();
-    });
-    clearTimeout(timer);
-    this.#wake = undefined;
-    this.#session.waiting.delete(this.#onChange);
+    const { waiting } = this.#session;
+    waiting.add(this.#idle.wake);
+    const isIdle = await this.#idle.wait(this.#options.idleMs);
+    waiting.delete(this.#idle.wake);
     return isIdle;
   }
 }

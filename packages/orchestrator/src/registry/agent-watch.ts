@@ -1,3 +1,5 @@
+import { IdleWait } from "@dragoman/engine";
+
 /** What a watch needs of the registry. */
 export interface WatchedAgents {
   /** The ids of all agents, in the order of lists. */
@@ -39,15 +41,14 @@ export class AgentWatch {
   #agentCount: number | undefined = 0;
   #first: number;
   #failure: Error | undefined;
-  #wake: ((isIdle: boolean) => void) | undefined;
-  readonly #onAbort = () => this.#wake?.(false);
+  readonly #idle = new IdleWait();
 
   constructor(agents: WatchedAgents, options: AgentWatchOptions) {
     this.#agents = agents;
     this.#options = options;
     this.#pending = new Set(agents.ids().filter((id) => this.#isOf(id)));
     this.#first = this.#pending.size;
-    options.signal.addEventListener("abort", this.#onAbort);
+    options.signal.addEventListener("abort", this.#idle.wake);
   }
 
   /** An agent is other than before. */
@@ -55,7 +56,7 @@ export class AgentWatch {
     if (!this.#isOf(agentId)) return;
     if (this.#agents.has(agentId) || this.#sent.has(agentId)) this.#pending.add(agentId);
     else this.#pending.delete(agentId);
-    this.#wake?.(false);
+    this.#idle.wake();
   }
 
   /** Waits for what is next. Throws the signal's reason when it aborts, and SHUTTING_DOWN. */
@@ -69,19 +70,19 @@ export class AgentWatch {
         if (item !== undefined) return item;
       }
       if (this.#agentCount !== undefined) return this.#caughtUp(this.#agentCount);
-      if (await this.#wait()) return "idle";
+      if (await this.#idle.wait(this.#options.idleMs)) return "idle";
     }
   }
 
   /** Ends it with an error. */
   fail(error: Error): void {
     this.#failure = error;
-    this.#wake?.(false);
+    this.#idle.wake();
   }
 
   /** Releases what it holds. */
   close(): void {
-    this.#options.signal.removeEventListener("abort", this.#onAbort);
+    this.#options.signal.removeEventListener("abort", this.#idle.wake);
     this.#agents.forget(this);
   }
 
@@ -102,17 +103,6 @@ export class AgentWatch {
   }
 
   /** Waits for the next change; true if nothing came for a while. */
-  async #wait(): Promise<boolean> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const isIdle = await new Promise<boolean>((resolve) => {
-      this.#wake = resolve;
-      timer = setTimeout(() => resolve(true), this.#options.idleMs);
-      timer.unref();
-    });
-    clearTimeout(timer);
-    this.#wake = undefined;
-    return isIdle;
-  }
 
   #isOf(agentId: string): boolean {
     return this.#options.agentId === "" || this.#options.agentId === agentId;
